@@ -1,0 +1,147 @@
+"""The command `seeknal`: its own commands, and those that plugins bring."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from seeknal import __version__
+from seeknal.cli.inspecting import list_nodes, parse
+from seeknal.cli.listing_plugins import list_plugins
+from seeknal.cli.querying import query
+from seeknal.cli.running import run
+from seeknal.cli.starting import init
+from seeknal.errors import SeeknalError
+from seeknal.plugins import Plugins
+
+DEBUG = "--debug"
+
+
+class SeeknalGroup(TyperGroup):
+    """Finds plugins' commands by their metadata, and turns errors into one message each."""
+
+    _found: Plugins | None = None
+
+    @property
+    def _plugins(self) -> Plugins:
+        if self._found is None:
+            self._found = Plugins.of_project(Path.cwd())
+        return self._found
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:
+        own = super().list_commands(ctx)
+        return [*own, *(name for name in self._plugins.commands() if name not in own)]
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or cmd_name not in self._plugins.commands():
+            return own
+        try:
+            return _command(cmd_name, self._plugins.command(cmd_name))
+        except SeeknalError as error:
+            return _broken_command(cmd_name, error)
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        """`--debug` is understood in any place."""
+        if DEBUG in args:
+            os.environ["SEEKNAL_DEBUG"] = "1"
+            args = [arg for arg in args if arg != DEBUG]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, typer.TyperException):
+            raise
+        except BrokenPipeError:
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+            raise typer.Exit(1) from None
+        except SeeknalError as error:
+            _refuse_or_show(error)
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except OSError as error:
+            _refuse_or_show(error)
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(1) from None
+        except Exception as error:
+            _refuse_or_show(error)
+            typer.echo(
+                f"Error: this is a fault in Seeknal: {type(error).__name__}: {error}\n"
+                f"Run the command again with {DEBUG} to see where, and please report it.",
+                err=True,
+            )
+            raise typer.Exit(1) from None
+
+
+def _refuse_or_show(error: Exception) -> None:
+    """Under --debug let the traceback come."""
+    if os.environ.get("SEEKNAL_DEBUG"):
+        raise error
+
+
+def _command(name: str, plugin: object) -> Any:
+    """A plugin's Typer app, as the command of this name."""
+    if not isinstance(plugin, typer.Typer):
+        raise SeeknalError(
+            f"The command '{name}' is a {type(plugin).__name__}, and not a typer.Typer."
+        )
+    if plugin.registered_callback is None and len(plugin.registered_commands) > 1:
+        plugin.callback()(lambda: None)
+    command = typer.main.get_command(plugin)
+    command.name = name
+    return command
+
+
+def _broken_command(name: str, error: SeeknalError) -> Any:
+    app = typer.Typer(add_completion=False)
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+    @app.command(name, help=f"(can't be used) {error}", context_settings=settings)
+    def broken(ctx: typer.Context) -> None:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1)
+
+    return typer.main.get_command(app)
+
+
+app = typer.Typer(
+    cls=SeeknalGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Run folders of SQL and Python nodes. Every part can be swapped: see `seeknal plugins`.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"seeknal {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show tracebacks of errors.")] = False,
+) -> None:
+    pass
+
+
+app.command("init")(init)
+app.command("run")(run)
+app.command("parse")(parse)
+app.command("list")(list_nodes)
+app.command("query")(query)
+app.command("plugins")(list_plugins)
+
+
+def main() -> None:
+    app()

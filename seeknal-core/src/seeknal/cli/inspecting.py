@@ -1,0 +1,68 @@
+"""`seeknal parse` and `seeknal list`: what a project holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from seeknal.cli.options import AsJson, ProjectPath, Select
+from seeknal.cli.tables import columns
+
+if TYPE_CHECKING:
+    from seeknal.workflow.open_project import OpenProject
+
+
+def parse(project: ProjectPath = Path(), as_json: AsJson = False) -> None:
+    """Read and check all nodes, and write the manifest to target/manifest.json."""
+    from seeknal.workflow.open_project import OpenProject
+
+    with OpenProject(project) as opened:
+        path = opened.target / "manifest.json"
+        opened.manifest.save(path)
+        nodes = opened.manifest.nodes.values()
+        counts = {kind: sum(n.kind == kind for n in nodes) for kind in ("source", "transform")}
+        warn(opened)
+        if as_json:
+            answer = {"manifest": str(path), "nodes": counts, "skipped": opened.skipped}
+            typer.echo(json.dumps(answer, indent=2))
+        else:
+            what = " and ".join(f"{count} {kind}s" for kind, count in counts.items())
+            typer.echo(f"{opened.settings.name}: {what}. Wrote {path}")
+
+
+def list_nodes(
+    project: ProjectPath = Path(), select: Select = None, as_json: AsJson = False
+) -> None:
+    """List the nodes, with what they read and where they are written."""
+    from seeknal.dag.selectors import select as chosen
+    from seeknal.workflow.open_project import OpenProject
+
+    with OpenProject(project) as opened:
+        manifest = opened.manifest
+        ids = chosen(manifest, select) if select else set(manifest.nodes)
+        nodes = [manifest.nodes[node_id] for node_id in manifest.order if node_id in ids]
+        warn(opened)
+    if as_json:
+        typer.echo(json.dumps([n.to_dict() for n in nodes], indent=2, ensure_ascii=False))
+        return
+    rows = [
+        (n.id, f"{n.file_path}:{n.line}", ", ".join(n.inputs) or "-", n.description or "")
+        for n in nodes
+    ]
+    typer.echo(columns(("NODE", "FILE", "INPUTS", "DESCRIPTION"), rows))
+
+
+def warn(project: OpenProject) -> None:
+    """Name once, on standard error, what was passed over."""
+    for kind, ids in project.skipped.items():
+        count = "1 node" if len(ids) == 1 else f"{len(ids)} nodes"
+        some = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
+        typer.echo(
+            f"Skipped {count} of the kind '{kind}', which nothing installed supports: {some}",
+            err=True,
+        )
+    if project.unchecked:
+        typer.echo(f"The nodes' SQL was not checked. {project.unchecked}", err=True)

@@ -1,0 +1,133 @@
+"""The settings of a project: `seeknal_project.yml`, validated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from seeknal.errors import Problem, ProjectError, RequestError, did_you_mean
+from seeknal.names import NAME, NAME_RULE, PROJECT_FILE
+from seeknal.yaml_text import YamlError, explain, line_of, load_mapping
+
+
+class Choice(BaseModel):
+    """A provider by name, and its options.
+
+    Written as a name, or as a mapping of `name` and, under each provider's name, its options.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_yaml(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+            raise ValueError("give a name, or a mapping with `name:`")
+        for key, options in value.items():
+            if key != "name" and not isinstance(options, dict):
+                raise ValueError(f"options of '{key}' go in a mapping under its name")
+        return {"name": value["name"], "options": value.get(value["name"], {})}
+
+
+class PluginSettings(BaseModel):
+    """disable: names of plugins, or of distributions, that must not be loaded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    disable: list[str] = []
+
+
+class Settings(BaseModel):
+    """What a project's `seeknal_project.yml` says.
+
+    storage: a folder relative to the project, or an fsspec URL. classifiers: asked in this order.
+    params: what templates see as `params`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    name: str
+    version: str = "0"
+    timezone: str = "UTC"
+    storage: str = "target"
+    state: Choice = Choice(name="file")
+    engine: Choice = Choice(name="duckdb")
+    executor: Choice = Choice(name="local")
+    classifiers: list[str] = ["text"]
+    plugins: PluginSettings = PluginSettings()
+    params: dict[str, Any] = {}
+    profile: str | None = Field(None, description="understood, and without effect")
+    config_version: int | None = Field(
+        None, alias="config-version", description="understood, and without effect"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _state_backend(cls, value: Any) -> Any:
+        """`state_backend: file` means `state: file`."""
+        if isinstance(value, dict) and "state_backend" in value:
+            if "state" in value:
+                raise ValueError("`state` and `state_backend` say the same: keep one")
+            value = {**value, "state": value["state_backend"]}
+            del value["state_backend"]
+        return value
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if not NAME.fullmatch(value):
+            raise ValueError(f"{value!r} can't name a project: use {NAME_RULE}")
+        return value
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _version(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int | float) else value
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            near = did_you_mean(value, available_timezones())
+            raise ValueError(f"there is no timezone {value!r}.{near}") from None
+        return value
+
+
+def find_root(path: str | Path) -> Path:
+    """The folder of a project: `path`, which must hold its settings. Raises RequestError."""
+    root = Path(path).resolve()
+    if root.is_file() and root.name == PROJECT_FILE:
+        root = root.parent
+    if not (root / PROJECT_FILE).is_file():
+        raise RequestError(
+            f"{path} is no Seeknal project: it has no {PROJECT_FILE}. Go into a project, name one "
+            "with -p PATH, or make one with `seeknal init NAME`."
+        )
+    return root
+
+
+def load_settings(root: Path) -> Settings:
+    """Read and validate a project's settings. Raises ProjectError with all that is wrong."""
+    try:
+        text = (root / PROJECT_FILE).read_text(encoding="utf-8")
+        return Settings.model_validate(load_mapping(text))
+    except UnicodeDecodeError:
+        raise ProjectError([Problem("is not UTF-8 text", PROJECT_FILE)]) from None
+    except YamlError as error:
+        raise ProjectError([Problem(str(error), PROJECT_FILE, error.line)]) from None
+    except ValidationError as error:
+        known = [*Settings.model_fields, "state_backend", "config-version"]
+        raise ProjectError([
+            Problem(message, PROJECT_FILE, line_of(text, loc))
+            for message, loc in explain(error, known)
+        ]) from None

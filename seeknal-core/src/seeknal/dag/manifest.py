@@ -1,0 +1,196 @@
+"""All nodes and edges of a project at one moment."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from seeknal.errors import RequestError, did_you_mean
+from seeknal.files import write_beside
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What is said of a column. dtype: a type as the engine names it, or a common synonym."""
+
+    description: str | None = None
+    dtype: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A source or a transform.
+
+    inputs: ids of the nodes it reads, in the order that `input_0`, `input_1`, ... count them.
+    config: what else determines its result. Of a source `source`, `table`, `params`; of a
+    transform `sql`, or `function` and `code`, which stand for a Python function and its source.
+    file_path: relative to the project. line: where its SQL or its function begins there.
+    """
+
+    id: str
+    inputs: tuple[str, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    description: str | None = None
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+    file_path: str = ""
+    line: int = 1
+
+    @property
+    def kind(self) -> str:
+        return self.id.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        return self.id.partition(".")[2]
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """What determines its result, besides the data that it reads."""
+        definition: dict[str, Any] = {"config": self.config, "inputs": self.inputs}
+        if self.kind == "source":
+            definition["dtypes"] = {n: c.dtype for n, c in self.columns.items() if c.dtype}
+        return definition
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "name": self.name,
+            "type": self.kind,
+            "description": self.description,
+            "owner": self.owner,
+            "tags": list(self.tags),
+            "columns": {
+                name: {"description": c.description, "dtype": c.dtype}
+                for name, c in self.columns.items()
+            },
+            "config": dict(self.config),
+            "inputs": list(self.inputs),
+            "file_path": self.file_path,
+            "line": self.line,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Node:
+        return cls(
+            id=data["id"],
+            inputs=tuple(data.get("inputs", ())),
+            config=data.get("config", {}),
+            columns={name: _column(c) for name, c in (data.get("columns") or {}).items()},
+            description=data.get("description"),
+            owner=data.get("owner"),
+            tags=tuple(data.get("tags") or ()),
+            file_path=data.get("file_path") or "",
+            line=data.get("line", 1),
+        )
+
+
+def _column(value: object) -> Column:
+    if isinstance(value, Mapping):
+        return Column(value.get("description"), value.get("dtype"))
+    return Column(description=None if value is None else str(value))
+
+
+class Manifest:
+    """Nodes by id, sorted by id; the edges are the nodes' inputs."""
+
+    def __init__(self, project: str, nodes: Iterable[Node]) -> None:
+        self.project = project
+        self.nodes: dict[str, Node] = {n.id: n for n in sorted(nodes, key=lambda n: n.id)}
+
+    @cached_property
+    def dependents(self) -> Mapping[str, list[str]]:
+        """For each node, the ids of those that read it directly."""
+        dependents: dict[str, list[str]] = defaultdict(list)
+        for node in self.nodes.values():
+            for input_id in dict.fromkeys(node.inputs):
+                dependents[input_id].append(node.id)
+        return dependents
+
+    @cached_property
+    def order(self) -> list[str]:
+        """Ids such that every node stands behind its inputs. Raises RequestError on a cycle."""
+        try:
+            return list(TopologicalSorter(self._graph()).static_order())
+        except CycleError as error:
+            raise RequestError(f"Nodes need each other: {' -> '.join(error.args[1])}") from None
+
+    def cycles(self) -> list[list[str]]:
+        """Cycles that have no node in common, each as ids from a node back to itself."""
+        graph, found = self._graph(), []
+        while True:
+            try:
+                TopologicalSorter(graph).prepare()
+            except CycleError as error:
+                cycle: list[str] = error.args[1]
+                found.append(cycle)
+                graph = {n: i for n, i in graph.items() if n not in cycle}
+            else:
+                return found
+
+    def _graph(self) -> dict[str, list[str]]:
+        return {n.id: [i for i in n.inputs if i in self.nodes] for n in self.nodes.values()}
+
+    def upstream(self, ids: Iterable[str]) -> set[str]:
+        """These nodes and everything that they need."""
+        return _reach(ids, lambda i: self.nodes[i].inputs)
+
+    def downstream(self, ids: Iterable[str]) -> set[str]:
+        """These nodes and everything that needs them."""
+        return _reach(ids, lambda i: self.dependents.get(i, ()))
+
+    def node(self, node_id: str) -> Node:
+        """The node of this id. Raises RequestError, with the nearest id, when there is none."""
+        try:
+            return self.nodes[node_id]
+        except KeyError:
+            raise RequestError(
+                f"There is no node '{node_id}'.{did_you_mean(node_id, self.nodes)}"
+            ) from None
+
+    def save(self, path: str | Path) -> None:
+        """Write as JSON, a node a line, so that two manifests can be compared line by line."""
+        nodes = ",\n".join(
+            f"{json.dumps(i)}: {json.dumps(n.to_dict(), ensure_ascii=False)}"
+            for i, n in self.nodes.items()
+        )
+        edges = ",\n".join(
+            json.dumps({"from": i, "to": n.id})
+            for n in self.nodes.values()
+            for i in dict.fromkeys(n.inputs)
+        )
+        metadata = json.dumps({"project": self.project, "format": FORMAT})
+        text = (
+            f'{{"metadata": {metadata},\n"nodes": {{\n{nodes}\n}},\n"edges": [\n{edges}\n]}}\n'
+        )
+        write_beside(Path(path), text)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Manifest:
+        """Read what `save` wrote. Raises RequestError when the file isn't a manifest."""
+        try:
+            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            return cls(data["metadata"]["project"], map(Node.from_dict, data["nodes"].values()))
+        except FileNotFoundError:
+            raise RequestError(f"There is no manifest at {path}.") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RequestError(f"{path} is not a manifest: {error}") from error
+
+
+def _reach(ids: Iterable[str], neighbours: Any) -> set[str]:
+    seen, todo = set[str](), list(ids)
+    while todo:
+        current = todo.pop()
+        if current not in seen:
+            seen.add(current)
+            todo.extend(neighbours(current))
+    return seen

@@ -1,0 +1,32 @@
+"""Small things done with files in more than one place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+Signature = tuple[int, int, int, int]
+"""Size, modification and change times in nanoseconds, inode."""
+
+SETTLED_NS = 50_000_000
+"""A file changed less than this ago could change again within one tick of the file system's
+clock, and look the same: its signature isn't to be trusted later."""
+
+
+def signature(path: str | Path) -> Signature:
+    """What changes whenever a file's content does. Raises OSError."""
+    stat = os.stat(path)
+    return (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+
+
+def settled(sign: Signature, now_ns: int) -> bool:
+    """Whether a signature that was read at `now_ns` stands for one content only."""
+    return max(sign[1], sign[2]) < now_ns - SETTLED_NS
+
+
+def write_beside(path: Path, text: str) -> None:
+    """Replace a file at once: readers see the old text or the new. Not durable by itself."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)

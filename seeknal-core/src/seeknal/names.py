@@ -1,0 +1,25 @@
+"""Names that stand for something everywhere, and the pattern that people's names match.
+
+Names of nodes, environments and runs become folder names, table names and parts of URLs. A name
+is checked before any of that.
+"""
+
+from __future__ import annotations
+
+import re
+
+from seeknal.errors import RequestError
+
+PROJECT_FILE = "seeknal_project.yml"
+NODES_FOLDER = "seeknal"
+TARGET_FOLDER = "target"
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}")
+NAME_RULE = "up to 128 letters, digits, '_' and '-', not beginning with '-'"
+
+
+def check_name(name: str, what: str) -> str:
+    """Return `name`, or raise RequestError that says what a `what` may be called."""
+    if not NAME.fullmatch(name):
+        raise RequestError(f"{name!r} can't be the name of {what}: use {NAME_RULE}.")
+    return name

@@ -1,0 +1,190 @@
+"""Nodes in a Python file: functions under the decorators of `seeknal.pipeline`.
+
+A file is executed when it is first read, and again when it, or project code that it imports, has
+changed, or when one of its functions is to be called.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from seeknal.dag.manifest import Node
+from seeknal.errors import BuildError, Problem
+from seeknal.pipeline import Declared, collecting
+from seeknal.project.parsed import Code, Parsed, SourceFile, add_node
+from seeknal.project.templates import Templates
+
+
+def read(file: SourceFile, templates: Templates) -> Parsed:
+    parsed = Parsed()
+    try:
+        tree = ast.parse(file.text, file.path)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        message = getattr(error, "msg", None) or str(error)
+        parsed.problems.append(Problem(f"not valid Python: {message}", file.path, line))
+        return parsed
+    modules = dict(_project_modules(file.root, Path(file.path), tree))
+    parsed.uses = sorted(modules)
+    try:
+        declared = _execute(file.root, file.path)
+    except BuildError as error:
+        parsed.problems.append(Problem(str(error), file.path, error.line))
+        return parsed
+    code = _hash([_canonical(tree), *(f"{p}\n{_canonical(t)}" for p, t in sorted(modules.items()))])
+    functions = {
+        n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    for one in declared:
+        name = one.function.__name__
+        definition = functions.get(name)
+        add_node(
+            parsed,
+            file,
+            {"name": name, **one.fields, "kind": one.kind},
+            locate=lambda _, line=one.line: line,  # type: ignore[misc]
+            templates=templates,
+            body_line=lambda line=one.line: line,  # type: ignore[misc]
+            code=Code(
+                function=one.function.__qualname__,
+                hash=code,
+                refs=_refs(definition) if definition else {},
+                reads_params="params" in file.text,
+            ),
+        )
+    return parsed
+
+
+def load_function(root: Path, node: Node) -> Callable[..., Any]:
+    """The function that computes a node. Raises BuildError when its file no longer has it."""
+    for one in _execute(root, node.file_path):
+        if f"{one.kind}.{one.fields.get('name', one.function.__name__)}" == node.id:
+            return one.function
+    raise BuildError(f"{node.file_path} no longer declares {node.id}: run again.")
+
+
+_executed: dict[tuple[Path, str], tuple[int, list[Declared]]] = {}
+
+
+def _execute(root: Path, path: str) -> list[Declared]:
+    """What a file declares, executing it unless this process has done so since it changed."""
+    full = root / path
+    try:
+        modified = full.stat().st_mtime_ns
+    except OSError as error:
+        raise BuildError(f"{path} can't be read: {error}") from error
+    known = _executed.get((root, path))
+    if known and known[0] == modified:
+        return known[1]
+    _make_importable(root, full.parent)
+    spec = importlib.util.spec_from_file_location(f"seeknal_nodes_{_hash([str(full)])[:16]}", full)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    with collecting() as declared:
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            lines = [f.lineno for f in frames if f.filename == str(full)]
+            message = f"{type(error).__name__} while it was executed: {error}"
+            raise BuildError(message, line=lines[-1] if lines else None) from error
+    _executed[root, path] = (modified, declared)
+    return declared
+
+
+def _make_importable(root: Path, folder: Path) -> None:
+    """Let files import the project's own modules, from the project or from beside them."""
+    for place in (str(folder), str(root)):
+        if place not in sys.path:
+            sys.path.insert(0, place)
+
+
+def forget_modules(root: Path) -> None:
+    """Drop modules of this project, so that the next import sees what stands in the files."""
+    for name, module in list(sys.modules.items()):
+        place = getattr(module, "__file__", None)
+        if place and Path(place).is_relative_to(root) and "site-packages" not in place:
+            del sys.modules[name]
+    for key in [k for k in _executed if k[0] == root]:
+        del _executed[key]
+
+
+def _project_modules(
+    root: Path, path: Path, tree: ast.AST, seen: set[str] | None = None
+) -> Iterator[tuple[str, ast.AST]]:
+    """The project's own modules that a file imports, directly or through others."""
+    seen = set() if seen is None else seen
+    for name in _imported(tree):
+        for folder in ((root / path).parent, root):
+            candidate = folder.joinpath(*name.split("."))
+            for found in (candidate.with_suffix(".py"), candidate / "__init__.py"):
+                if not found.is_file():
+                    continue
+                relative = found.relative_to(root).as_posix()
+                if relative in seen:
+                    continue
+                seen.add(relative)
+                try:
+                    inner = ast.parse(found.read_text(encoding="utf-8"))
+                except (SyntaxError, ValueError):
+                    continue
+                yield relative, inner
+                yield from _project_modules(root, Path(relative), inner, seen)
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _prefixes(alias.name)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from _prefixes(node.module)
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    for count in range(1, len(parts) + 1):
+        yield ".".join(parts[:count])
+
+
+def _canonical(tree: ast.AST) -> str:
+    """The syntax tree as text, without comments, layout and docstrings."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def _refs(function: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, int]:
+    """Ids in `ctx.ref("...")`, whatever the first parameter is called, with their lines."""
+    if not function.args.args:
+        return {}
+    context = function.args.args[0].arg
+    return {
+        call.args[0].value: call.lineno
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "ref"
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id == context
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+        and isinstance(call.args[0].value, str)
+    }
+
+
+def _hash(texts: list[str]) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()

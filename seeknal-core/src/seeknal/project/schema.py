@@ -1,0 +1,128 @@
+"""What may stand in the definition of a node, in all three forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+
+from seeknal.dag.manifest import Column
+from seeknal.errors import did_you_mean
+from seeknal.names import NAME, NAME_RULE
+from seeknal.yaml_text import explain
+
+KINDS = ("source", "transform")
+
+Flaw = tuple[str, tuple[str | int, ...]]
+"""A message, and the path in the definition to what it speaks of."""
+
+
+class InvalidDefinitionError(Exception):
+    """Everything that is wrong in one definition."""
+
+    def __init__(self, flaws: list[Flaw]) -> None:
+        super().__init__("; ".join(message for message, _ in flaws))
+        self.flaws = flaws
+
+
+class Definition(BaseModel):
+    """What all nodes have."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: str
+    name: str
+    description: str | None = None
+    owner: str | None = None
+    tags: list[str] = []
+    columns: dict[str, Column] = {}
+    params: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _schema(cls, value: Any) -> Any:
+        """`schema: [{name, data_type}]` is an older way to write columns."""
+        if not isinstance(value, dict) or "schema" not in value:
+            return value
+        if "columns" in value:
+            raise ValueError("`columns` and `schema` say the same: keep one")
+        rest = {key: item for key, item in value.items() if key != "schema"}
+        try:
+            columns = {
+                c["name"]: {"description": c.get("description"), "dtype": c.get("data_type")}
+                for c in value["schema"]
+            }
+        except (TypeError, KeyError, AttributeError):
+            raise ValueError("'schema' should be a list of {name, data_type}") from None
+        return {**rest, "columns": columns}
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if not NAME.fullmatch(value):
+            raise ValueError(f"{value!r} can't name a node: use {NAME_RULE}")
+        return value
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _columns(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: {"description": column} if isinstance(column, str) or column is None else column
+            for name, column in value.items()
+        }
+
+    @field_validator("tags", mode="before")
+    @classmethod
+    def _tags(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
+class Source(Definition):
+    """A source: files, or a function that gives the data."""
+
+    source: str | None = None
+    table: str | None = None
+
+
+class Transform(Definition):
+    """A transform: SQL, or a function."""
+
+    inputs: list[str] = []
+    transform: str | None = None
+
+    @field_validator("inputs", mode="before")
+    @classmethod
+    def _inputs(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        return [
+            item["ref"] if isinstance(item, dict) and list(item) == ["ref"] else item
+            for item in value
+        ]
+
+
+_MODELS: Mapping[str, type[Source] | type[Transform]] = {"source": Source, "transform": Transform}
+
+
+def validate(fields: Mapping[str, Any]) -> Source | Transform | None:
+    """The definition that a node's fields make, or None for a kind that nothing here supports.
+
+    Raises InvalidDefinitionError with all that is wrong.
+    """
+    kind = fields.get("kind")
+    if not isinstance(kind, str):
+        raise InvalidDefinitionError([(f"`kind:` is missing: {' or '.join(KINDS)}", ("kind",))])
+    model = _MODELS.get(kind)
+    if model is None:
+        near = did_you_mean(kind, KINDS)
+        if near:
+            raise InvalidDefinitionError([(f"there is no kind '{kind}'.{near}", ("kind",))])
+        return None
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        known = [*model.model_fields, "schema"]
+        raise InvalidDefinitionError(explain(error, known)) from None

@@ -1,0 +1,60 @@
+"""A node in a SQL file: `seeknal/**/*.sql`, with optional front matter.
+
+    /*
+    ---
+    description: Revenue a day
+    ---
+    */
+    SELECT ...
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from seeknal.errors import Problem
+from seeknal.project.parsed import Parsed, SourceFile, add_node
+from seeknal.project.sql_text import line_at
+from seeknal.project.templates import Templates
+from seeknal.yaml_text import YamlError, line_of, load_mapping
+
+_FRONT_MATTER = re.compile(r"\s*/\*\s*?\n?[ \t]*---[ \t]*\n(.*?)^[ \t]*---\s*\*/", re.DOTALL | re.M)
+
+
+def read(file: SourceFile, templates: Templates) -> Parsed:
+    parsed = Parsed()
+    front = _FRONT_MATTER.match(file.text)
+    yaml, body = (front[1], file.text[front.end() :]) if front else ("", file.text)
+    offset = line_at(file.text, front.start(1)) - 1 if front else 0
+    try:
+        fields = load_mapping(yaml)
+    except YamlError as error:
+        line = offset + error.line if error.line else None
+        parsed.problems.append(Problem(str(error), file.path, line))
+        return parsed
+
+    def locate(loc: Sequence[str | int]) -> int | None:
+        line = line_of(yaml, loc) if yaml else None
+        return line + offset if line else 1
+
+    for key, fixed in (("name", file.stem), ("kind", "transform")):
+        if fields.get(key, fixed) != fixed:
+            message = f"'{key}' of a SQL file is '{fixed}', and not {fields[key]!r}"
+            parsed.problems.append(Problem(message, file.path, locate((key,))))
+    if "transform" in fields:
+        message = "'transform' goes below the front matter, as SQL"
+        parsed.problems.append(Problem(message, file.path, locate(("transform",))))
+    if parsed.problems:
+        return parsed
+    lead = len(body) - len(body.lstrip())
+    start = line_at(file.text, len(file.text) - len(body) + lead)
+    add_node(
+        parsed,
+        file,
+        {**fields, "kind": "transform", "name": file.stem, "transform": body},
+        locate=locate,
+        templates=templates,
+        body_line=lambda: start,
+    )
+    return parsed

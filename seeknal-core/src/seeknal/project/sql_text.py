@@ -1,0 +1,64 @@
+"""Find in a SQL text what names other nodes, without parsing the SQL.
+
+Comments, strings and quoted identifiers are passed over, whatever stands in them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_PASSED_OVER = r"""
+      --[^\n]*
+    | /\*.*?(?:\*/|\Z)
+    | \b[eE]'(?:[^'\\]|\\.|'')*'
+    | '(?:[^']|'')*'
+    | \$(?P<tag>[A-Za-z_]*)\$.*?\$(?P=tag)\$
+"""
+_FLAGS = re.VERBOSE | re.DOTALL | re.IGNORECASE
+_TOKENS = re.compile(
+    _PASSED_OVER
+    + r"""
+    | \bref\s*\(\s*(?P<quote>['"])(?P<ref>[^'"]*)(?P=quote)\s*\)
+    | \binput_(?P<position>\d+)\b
+    | (?<![\w.])"?(?P<kind>source|transform)"?\s*\.\s*"?(?P<name>[\w-]+)"?
+    | "(?:[^"]|"")*"
+    """,
+    _FLAGS,
+)
+_SEMICOLON = re.compile(_PASSED_OVER + r"""| "(?:[^"]|"")*" | (?P<semicolon>;)""", _FLAGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A node named in SQL. how: "ref" for `ref('source.x')`, "input" for `input_0`, "table" for
+    `source.x`. target: the node id, or the position for "input". start, end: in the text."""
+
+    how: str
+    target: str
+    start: int
+    end: int
+
+
+def mentions(sql: str) -> Iterator[Mention]:
+    """What a text names, in the order in which it stands there."""
+    for match in _TOKENS.finditer(sql):
+        if match["ref"] is not None:
+            yield Mention("ref", match["ref"].strip(), match.start(), match.end())
+        elif match["position"] is not None:
+            yield Mention("input", match["position"], match.start(), match.end())
+        elif match["kind"] is not None:
+            target = f"{match['kind'].lower()}.{match['name']}"
+            yield Mention("table", target, match.start(), match.end())
+
+
+def first_statement(sql: str) -> str:
+    """A text up to the semicolon that ends its first statement, or all of it."""
+    ends = (m.start() for m in _SEMICOLON.finditer(sql) if m["semicolon"])
+    return sql[: next(ends, len(sql))]
+
+
+def line_at(text: str, position: int) -> int:
+    """The line, counted from 1, of a position in a text."""
+    return text.count("\n", 0, position) + 1

@@ -1,0 +1,1 @@
+"""What happened: runs, the states of their nodes, and environments."""

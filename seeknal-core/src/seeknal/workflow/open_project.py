@@ -1,0 +1,114 @@
+"""A project, opened: its settings, its manifest, and the providers that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from seeknal.config import Choice, Settings, find_root, load_settings
+from seeknal.dag.manifest import Manifest, Node
+from seeknal.errors import MissingPluginError
+from seeknal.hookspecs import ENGINE, EXECUTOR, STATE_BACKEND, Kind
+from seeknal.names import TARGET_FOLDER
+from seeknal.plugins import Plugins, resolve_paths
+from seeknal.project.loader import Loaded, load
+from seeknal.project.source_files import ContentVersions
+from seeknal.state.backend import StateBackend
+from seeknal.workflow.engine import Engine, Workspace
+from seeknal.workflow.executor import Executor
+
+T = TypeVar("T")
+
+
+class OpenProject:
+    """Each part is opened when it is first used; `close`, or leaving `with`, closes them all.
+
+    Raises RequestError when there is no project at `path`, ProjectError when its settings are
+    wrong, and on first use whatever the part raises.
+    """
+
+    def __init__(self, path: str | Path = ".", plugins: Plugins | None = None) -> None:
+        self.root: Path = find_root(path)
+        self.settings: Settings = load_settings(self.root)
+        self.plugins = plugins or Plugins.of_project(self.root)
+        self.target = self.root / TARGET_FOLDER
+        self.unchecked: str | None = None
+        """Why nodes' SQL has not been checked, when it has not."""
+
+    @property
+    def manifest(self) -> Manifest:
+        return self._loaded.manifest
+
+    @property
+    def skipped(self) -> Mapping[str, list[str]]:
+        """Ids of nodes by the kind that nothing installed supports."""
+        return self._loaded.skipped
+
+    @cached_property
+    def _loaded(self) -> Loaded:
+        choice = self.settings.engine
+        found = [a for a in self.plugins.announced(ENGINE.group) if a.name == choice.name]
+        checked_by = ", ".join(f"{a.name} {a.origin}" for a in found)
+        return load(self.root, self.settings, self._check, checked_by)
+
+    def _check(self, node: Node) -> Sequence[tuple[str, int | None]]:
+        if self.unchecked is None:
+            try:
+                return self.engine.check(node)
+            except MissingPluginError as error:
+                self.unchecked = str(error)
+        return ()
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        storage = self.settings.storage
+        if "://" not in storage:
+            storage = str((self.root / storage).resolve())
+        return Workspace(self.root, storage, self.settings.timezone)
+
+    @cached_property
+    def engine(self) -> Engine:
+        return self._provider(ENGINE, self.settings.engine, self.workspace)
+
+    @cached_property
+    def state(self) -> StateBackend:
+        backend = self._provider(STATE_BACKEND, self.settings.state)
+        backend.initialize()
+        return backend
+
+    @cached_property
+    def contents(self) -> ContentVersions:
+        return ContentVersions(self.target / "cache" / "contents.json")
+
+    def executor(self, **options: Any) -> Executor:
+        """A new executor. options: over those that the project sets."""
+        choice = self.settings.executor
+        given = {key: value for key, value in options.items() if value is not None}
+        return self._provider(
+            EXECUTOR, Choice(name=choice.name, options={**choice.options, **given})
+        )
+
+    def _provider(self, kind: Kind[T], choice: Choice, *context: object) -> T:
+        create = self.plugins.get(kind, choice.name).create
+        options = resolve_paths(create, self.root, choice.options)
+        return self.plugins.create(kind, choice.name, *context, **options)
+
+    def close(self) -> None:
+        for part in ("engine", "state"):
+            if part in self.__dict__:
+                getattr(self, part).close()
+                del self.__dict__[part]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

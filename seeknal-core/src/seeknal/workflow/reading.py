@@ -1,0 +1,25 @@
+"""Read what an environment points at."""
+
+from __future__ import annotations
+
+from seeknal.errors import RequestError, did_you_mean
+from seeknal.names import check_name
+from seeknal.workflow.engine import Snapshot
+from seeknal.workflow.open_project import OpenProject
+
+
+def tables_of(project: OpenProject, environment: str) -> dict[str, Snapshot]:
+    """The snapshots that an environment shows, by node id.
+
+    Raises RequestError when there is no such environment.
+    """
+    check_name(environment, "an environment")
+    found = project.state.get_environment(environment)
+    if found is None or not found.pointers:
+        names = [e.name for e in project.state.list_environments()]
+        raise RequestError(
+            f"Nothing has been computed in '{environment}'.{did_you_mean(environment, names)} "
+            "Do it with `seeknal run`"
+            + (f" --env {environment}." if environment != "prod" else ".")
+        )
+    return {node_id: Snapshot(node_id, s) for node_id, s in found.pointers.items()}

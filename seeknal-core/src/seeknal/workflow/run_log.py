@@ -1,0 +1,57 @@
+"""The listener "run-log": everything that happens in a run, in `target/logs/<run id>.log`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TextIO
+
+from seeknal.hookspecs import hookimpl
+from seeknal.names import TARGET_FOLDER
+from seeknal.workflow.plan import Plan
+from seeknal.workflow.task import NodeResult, RunInfo, RunSummary
+
+
+class RunLog:
+    """Writes the full log of a run to target/logs, with tracebacks"""
+
+    def __init__(self) -> None:
+        self._files: dict[str, TextIO] = {}
+
+    @hookimpl
+    def seeknal_run_started(self, run: RunInfo, plan: Plan) -> None:
+        folder = run.root / TARGET_FOLDER / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._files[run.run_id] = (folder / f"{run.run_id}.log").open("w", encoding="utf-8")
+        self._write(run, f"run of {run.project} in {run.environment}: {len(plan.tasks)} to do")
+        for task in plan.tasks:
+            self._write(run, f"to do: {task.node_id} -> {task.snapshot}")
+
+    @hookimpl
+    def seeknal_node_started(self, run: RunInfo, node_id: str) -> None:
+        self._write(run, f"started: {node_id}")
+
+    @hookimpl
+    def seeknal_node_finished(self, run: RunInfo, result: NodeResult) -> None:
+        facts = [f"{result.seconds:.3f} s"]
+        if result.rows is not None:
+            facts.append(f"{result.rows} rows, {result.bytes} bytes")
+        if result.blocked_by:
+            facts.append(f"needs {result.blocked_by}")
+        if result.error:
+            facts.append(f"{result.place}: {result.error}")
+        self._write(run, f"{result.status}: {result.node_id}: {'; '.join(facts)}")
+        if result.detail:
+            self._write(run, result.detail)
+
+    @hookimpl
+    def seeknal_run_finished(self, run: RunInfo, summary: RunSummary) -> None:
+        self._write(run, f"{summary.status} after {summary.seconds:.3f} s")
+        self._files.pop(run.run_id).close()
+
+    def _write(self, run: RunInfo, text: str) -> None:
+        file = self._files[run.run_id]
+        file.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ} {text}\n")
+        file.flush()
+
+
+listener = RunLog()

@@ -1,0 +1,107 @@
+"""Where a task is done: in a thread of the process that planned it, or anywhere else.
+
+A task says which project it belongs to. A process opens each project once and keeps it open.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from seeknal.dag.manifest import Node
+from seeknal.errors import BuildError
+from seeknal.project.python_form import load_function
+from seeknal.project.source_files import files_of, reads_files
+from seeknal.workflow.engine import Built, Job, Snapshot
+from seeknal.workflow.open_project import OpenProject
+from seeknal.workflow.task import NodeResult, Task
+
+_open: dict[str, OpenProject] = {}
+_opening = threading.Lock()
+
+
+@contextmanager
+def serving(project: OpenProject) -> Iterator[None]:
+    """Let the tasks that run in this process use a project that is open already."""
+    key = str(project.root)
+    _open[key] = project
+    try:
+        yield
+    finally:
+        del _open[key]
+
+
+def execute(task: Task) -> NodeResult:
+    """Do a task. Never raises: what goes wrong is in the result."""
+    started = time.perf_counter()
+    node: Node | None = None
+    try:
+        project = _project(task.project_path)
+        node = project.manifest.node(task.node_id)
+        built = _build(project, node, task)
+    except Exception as error:
+        return NodeResult(
+            node_id=task.node_id,
+            status="failed",
+            snapshot=task.snapshot,
+            seconds=time.perf_counter() - started,
+            error=_message(error),
+            place=_place(error, node, Path(task.project_path)),
+            detail="".join(traceback.format_exception(error)),
+        )
+    return NodeResult(
+        node_id=task.node_id,
+        status="success",
+        snapshot=task.snapshot,
+        seconds=time.perf_counter() - started,
+        rows=built.rows,
+        bytes=built.bytes,
+    )
+
+
+def _project(path: str) -> OpenProject:
+    with _opening:
+        if path not in _open:
+            _open[path] = OpenProject(path)
+        return _open[path]
+
+
+def _build(project: OpenProject, node: Node, task: Task) -> Built:
+    def verify() -> None:
+        if reads_files(node):
+            files = files_of(project.root, node)
+            if project.contents.of(project.root, files) != task.content:
+                raise BuildError("its files changed while they were read: run again.")
+
+    return project.engine.build(
+        Job(
+            node=node,
+            snapshot=Snapshot(node.id, task.snapshot),
+            inputs={i: Snapshot(i, s) for i, s in task.inputs.items()},
+            function=load_function(project.root, node) if "function" in node.config else None,
+            verify=verify,
+        )
+    )
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, BuildError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _place(error: Exception, node: Node | None, root: Path) -> str | None:
+    """File and line of what went wrong: in the node's SQL, or in project code that it ran."""
+    if node is None:
+        return None
+    if isinstance(error, BuildError):
+        return f"{node.file_path}:{node.line + (error.line or 1) - 1}"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(root) and "site-packages" not in path.parts:
+            return f"{path.relative_to(root).as_posix()}:{frame.lineno}"
+    return f"{node.file_path}:{node.line}"

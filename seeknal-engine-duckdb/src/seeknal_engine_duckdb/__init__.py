@@ -1,0 +1,3 @@
+"""The engine "duckdb": computes nodes into Parquet snapshots."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,259 @@
+"""Computes nodes with DuckDB.
+
+One in-memory database an engine; every build and query has a connection to it of its own.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from seeknal.dag.manifest import Node
+from seeknal.errors import BuildError, RequestError, did_you_mean
+from seeknal.names import TARGET_FOLDER
+from seeknal.project.source_files import files_of
+from seeknal.project.sql_text import first_statement
+from seeknal.workflow.engine import Built, Job, Rows, Snapshot, Workspace
+from seeknal_engine_duckdb import readers
+from seeknal_engine_duckdb.bind import bind
+from seeknal_engine_duckdb.python_nodes import NodeContext, as_relation
+from seeknal_engine_duckdb.readers import identifier, literal
+from seeknal_engine_duckdb.storage import open_storage
+
+_LINE = re.compile(r"\n+LINE (\d+): ")
+_FETCH = 1000
+_COPY_OPTIONS = {"csv": "FORMAT csv, HEADER", "json": "FORMAT json, ARRAY true", "parquet": "FORMAT parquet"}
+
+
+class DuckDBEngine:
+    """See `seeknal.workflow.engine.Engine`."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        threads: int | None = None,
+        memory_limit: str | None = None,
+        storage_options: dict[str, Any] | None = None,
+    ) -> None:
+        self._root = workspace.root
+        self._storage = open_storage(workspace.storage, storage_options)
+        config = {"threads": threads, "memory_limit": memory_limit}
+        try:
+            self._database = duckdb.connect(
+                config={key: value for key, value in config.items() if value is not None}
+            )
+        except duckdb.Error as error:
+            raise RequestError(f"The engine 'duckdb' can't start: {error}") from error
+        self._database.execute(
+            f"SET temp_directory = {literal(str(workspace.root / TARGET_FOLDER / 'tmp'))}"
+        )
+        self._database.execute(f"SET TimeZone = {literal(workspace.timezone)}")
+        self._storage.attach(self._database)
+        self._open: set[duckdb.DuckDBPyConnection] = set()
+        self._lock = threading.Lock()
+        self._interrupted = False
+
+    # --- Checking ---------------------------------------------------------------------------
+
+    def check(self, node: Node) -> Sequence[tuple[str, int | None]]:
+        if "source" in node.config:
+            return readers.flaws(node)
+        sql = node.config.get("sql")
+        if sql is None:
+            return ()
+        try:
+            statements = self._database.extract_statements(sql)
+        except duckdb.Error as error:
+            message, line = _explain(error)
+            return [(f"SQL: {message}", line)]
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            return [("a node is one SELECT statement", None)]
+        return ()
+
+    # --- Building ---------------------------------------------------------------------------
+
+    def existing(self, snapshots: Iterable[Snapshot]) -> set[Snapshot]:
+        return self._storage.existing(snapshots)
+
+    def build(self, job: Job) -> Built:
+        with self._connection() as connection:
+            beside = self._storage.beside(job.snapshot)
+            try:
+                rows = self._write(job, connection, beside)
+                job.verify()
+                size = self._storage.publish(beside, job.snapshot)
+            except BaseException:
+                self._storage.discard(beside)
+                raise
+        return Built(rows, size)
+
+    def _write(self, job: Job, connection: duckdb.DuckDBPyConnection, path: str) -> int:
+        node, config = job.node, job.node.config
+        tables = {i: self._table(s) for i, s in job.inputs.items()}
+        if job.function is not None:
+            self._create_views(connection, {i: i for i in tables}, tables)
+            value = job.function(NodeContext(node, connection, tables))
+            result = as_relation(value, node, connection)
+            return _copy(connection, "SELECT * FROM result", path, result=result)
+        if "sql" not in config:
+            return self._write_source(node, connection, path)
+        sql, views = bind(config["sql"], node.inputs, tables, self._keywords.__contains__)
+        try:
+            self._create_views(connection, views, tables)
+            return _copy(connection, sql, path)
+        except duckdb.Error as error:
+            message, line = _explain(error)
+            raise BuildError(message, line=line - 1 if line else None) from error
+
+    def _write_source(self, node: Node, connection: duckdb.DuckDBPyConnection, path: str) -> int:
+        try:
+            return _copy(connection, readers.select(node, files_of(self._root, node)), path)
+        except duckdb.Error as error:
+            raise BuildError(_explain(error)[0]) from error
+
+    def _table(self, snapshot: Snapshot) -> str:
+        return f"read_parquet({literal(self._storage.path(snapshot))})"
+
+    def _create_views(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        views: Mapping[str, str],
+        tables: Mapping[str, str],
+    ) -> None:
+        """views: name, with its schema or without, -> node id. tables: node id -> what to select
+        from."""
+        for name, node_id in views.items():
+            schema, _, table = name.rpartition(".")
+            what, place = "TEMP VIEW", identifier(table)
+            if schema:
+                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)}")
+                what, place = "VIEW", f"{identifier(schema)}.{place}"
+            connection.execute(f"CREATE OR REPLACE {what} {place} AS FROM {tables[node_id]}")
+
+    @cached_property
+    def _keywords(self) -> frozenset[str]:
+        """Words that can't be an alias without AS, in lower case and as they are mostly written."""
+        rows = self._database.cursor().execute(
+            "SELECT keyword_name FROM duckdb_keywords() "
+            "WHERE keyword_category IN ('reserved', 'type_function')"
+        )
+        return frozenset(word for (word,) in rows.fetchall())
+
+    # --- Reading ----------------------------------------------------------------------------
+
+    def query(self, sql: str, tables: Mapping[str, Snapshot]) -> Rows:
+        connection = self._database.cursor()
+        try:
+            self._create_views(connection, *self._named(sql, tables))
+            connection.execute(sql)
+        except duckdb.Error as error:
+            raise _query_error(error, tables) from error
+        columns = connection.description or []
+        return Rows(
+            columns=[c[0] for c in columns],
+            types=[str(c[1]) for c in columns],
+            rows=_fetch(connection),
+        )
+
+    def export(self, sql: str, tables: Mapping[str, Snapshot], path: Path, format: str) -> None:
+        connection = self._database.cursor()
+        try:
+            self._create_views(connection, *self._named(sql, tables))
+            connection.execute(
+                f"COPY (\n{first_statement(sql)}\n) TO {literal(str(path))} "
+                f"({_COPY_OPTIONS[format]})"
+            )
+        except duckdb.Error as error:
+            raise _query_error(error, tables) from error
+
+    def _named(
+        self, sql: str, tables: Mapping[str, Snapshot]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Views for the nodes whose names are among the words of a text, and their tables."""
+        words = {word.lower() for word in re.findall(r"[\w-]+|\w+(?=-)", sql)}
+        views: dict[str, str] = {}
+        for name, ids in _by_name(tables).items():
+            if name in words:
+                views |= {node_id: node_id for node_id in ids}
+                if len(ids) == 1:
+                    views[name] = ids[0]
+        return views, {i: self._table(tables[i]) for i in views.values()}
+
+    # --- Connections ------------------------------------------------------------------------
+
+    @contextmanager
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for one build, which `interrupt` knows of."""
+        connection = self._database.cursor()
+        with self._lock:
+            if self._interrupted:
+                raise BuildError("interrupted")
+            self._open.add(connection)
+        try:
+            yield connection
+        finally:
+            with self._lock:
+                self._open.discard(connection)
+            connection.close()
+
+    def interrupt(self) -> None:
+        with self._lock:
+            self._interrupted = True
+            for connection in self._open:
+                connection.interrupt()
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _copy(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    path: str,
+    result: duckdb.DuckDBPyRelation | None = None,
+) -> int:
+    """Write what a SELECT gives, and return the number of rows. `result` may stand in the SQL."""
+    select = first_statement(sql)
+    row = connection.execute(f"COPY (\n{select}\n) TO {literal(path)} (FORMAT parquet)").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _fetch(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while rows := connection.fetchmany(_FETCH):
+        yield from rows
+
+
+def _explain(error: duckdb.Error) -> tuple[str, int | None]:
+    """DuckDB's message without its drawing, and the line that it speaks of."""
+    text = str(error)
+    found = _LINE.search(text)
+    message = " ".join(text[: found.start()].split()) if found else text
+    return message, int(found[1]) if found else None
+
+
+def _by_name(node_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Ids by name, in lower case, since SQL doesn't tell `A` from `a`."""
+    found: dict[str, list[str]] = {}
+    for node_id in node_ids:
+        found.setdefault(node_id.partition(".")[2].lower(), []).append(node_id)
+    return found
+
+
+def _query_error(error: duckdb.Error, tables: Mapping[str, Snapshot]) -> RequestError:
+    message, _ = _explain(error)
+    missing = re.search(r"Table with name (\S+) does not exist", str(error))
+    hint = ""
+    if missing:
+        ids = _by_name(tables).get(missing[1].lower(), [])
+        names = [*tables, *_by_name(tables)]
+        hint = f" Write {' or '.join(ids)}." if ids else did_you_mean(missing[1], names)
+        message = f"there is no table '{missing[1]}'."
+    return RequestError(f"The query can't be answered: {message}{hint}")

@@ -1,0 +1,121 @@
+"""Where snapshots lie: a local folder, or any file system that fsspec knows.
+
+    <storage>/snapshots/<node id>/<snapshot id>/data.parquet
+
+A file is written beside its place and renamed into it, so that what is there is whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from seeknal.workflow.engine import Snapshot
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+DATA_FILE = "data.parquet"
+
+
+class Storage(Protocol):
+    """What the engine asks of a place for snapshots. Paths are as DuckDB takes them."""
+
+    def attach(self, connection: DuckDBPyConnection) -> None:
+        """Make paths of this storage known to a connection."""
+
+    def path(self, snapshot: Snapshot) -> str:
+        """Where a snapshot's data is, or will be."""
+
+    def beside(self, snapshot: Snapshot) -> str:
+        """Where to write it first: a place of this call's own."""
+
+    def publish(self, beside: str, snapshot: Snapshot) -> int:
+        """Move what was written into its place, durably, and return its size in bytes."""
+
+    def discard(self, beside: str) -> None:
+        """Remove what was written and is not to be published; harmless when there is nothing."""
+
+    def existing(self, snapshots: Iterable[Snapshot]) -> set[Snapshot]:
+        """Which of these are in their places."""
+
+
+def open_storage(storage: str, options: dict[str, Any] | None) -> Storage:
+    """storage: an absolute folder or an fsspec URL. options: for the URL's file system."""
+    if "://" in storage:
+        return RemoteStorage(storage, options or {})
+    return LocalStorage(Path(storage))
+
+
+def _own_name() -> str:
+    return f".{DATA_FILE}.{os.getpid()}.{os.urandom(4).hex()}"
+
+
+class LocalStorage:
+    """A folder of this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = f"{root}/snapshots"
+
+    def attach(self, connection: DuckDBPyConnection) -> None:
+        pass
+
+    def path(self, snapshot: Snapshot) -> str:
+        return f"{self._root}/{snapshot.node_id}/{snapshot.id}/{DATA_FILE}"
+
+    def beside(self, snapshot: Snapshot) -> str:
+        folder = f"{self._root}/{snapshot.node_id}/{snapshot.id}"
+        os.makedirs(folder, exist_ok=True)
+        return f"{folder}/{_own_name()}"
+
+    def publish(self, beside: str, snapshot: Snapshot) -> int:
+        descriptor = os.open(beside, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+            size = os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
+        os.rename(beside, self.path(snapshot))
+        return size
+
+    def discard(self, beside: str) -> None:
+        Path(beside).unlink(missing_ok=True)
+
+    def existing(self, snapshots: Iterable[Snapshot]) -> set[Snapshot]:
+        return {s for s in snapshots if os.path.exists(self.path(s))}
+
+
+class RemoteStorage:
+    """A file system that fsspec knows, by its URL."""
+
+    def __init__(self, url: str, options: dict[str, Any]) -> None:
+        import fsspec
+
+        self._fs, _ = fsspec.core.url_to_fs(url, **options)
+        self._root = f"{url.rstrip('/')}/snapshots"
+
+    def attach(self, connection: DuckDBPyConnection) -> None:
+        connection.register_filesystem(self._fs)
+
+    def path(self, snapshot: Snapshot) -> str:
+        return f"{self._root}/{snapshot.node_id}/{snapshot.id}/{DATA_FILE}"
+
+    def beside(self, snapshot: Snapshot) -> str:
+        folder = f"{self._root}/{snapshot.node_id}/{snapshot.id}"
+        self._fs.makedirs(folder, exist_ok=True)
+        return f"{folder}/{_own_name()}"
+
+    def publish(self, beside: str, snapshot: Snapshot) -> int:
+        size = int(self._fs.size(beside))
+        self._fs.mv(beside, self.path(snapshot))
+        return size
+
+    def discard(self, beside: str) -> None:
+        if self._fs.exists(beside):
+            self._fs.rm(beside)
+
+    def existing(self, snapshots: Iterable[Snapshot]) -> set[Snapshot]:
+        self._fs.invalidate_cache()
+        return {s for s in snapshots if self._fs.exists(self.path(s))}
