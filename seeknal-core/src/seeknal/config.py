@@ -127,7 +127,9 @@ def load_settings(root: Path) -> Settings:
         raise ProjectError([Problem(str(error), PROJECT_FILE, error.line)]) from None
     except ValidationError as error:
         known = [*Settings.model_fields, "state_backend", "config-version"]
-        raise ProjectError([
-            Problem(message, PROJECT_FILE, line_of(text, loc))
-            for message, loc in explain(error, known)
-        ]) from None
+        raise ProjectError(
+            [
+                Problem(flaw.message, PROJECT_FILE, line_of(text, flaw.key))
+                for flaw in explain(error, known)
+            ]
+        ) from None

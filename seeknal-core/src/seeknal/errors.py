@@ -81,6 +81,18 @@ class Problem:
         return f"{place}: {self.message}"
 
 
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """One thing that is wrong in a node.
+
+    line: of its SQL, counted from 1. key: or the path to the field that the message speaks of.
+    """
+
+    message: str
+    line: int | None = None
+    key: tuple[str | int, ...] = ()
+
+
 class ProjectError(RequestError):
     """A project's files are wrong; `problems` holds everything that is."""
 

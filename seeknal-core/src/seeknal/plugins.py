@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -148,9 +148,7 @@ class Plugins:
         for point in entry_points():
             if point.group.startswith("seeknal."):
                 name, version = _name_and_version(point)
-                index[point.group].append(
-                    Announced(point.group, point.name, name, version, point)
-                )
+                index[point.group].append(Announced(point.group, point.name, name, version, point))
         for found in index.values():
             found.sort(key=lambda a: (a.name, a.distribution))
         return index
@@ -252,7 +250,10 @@ class Plugins:
             except Exception as error:
                 log.warning(
                     "The listener '%s' failed in %s: %s: %s",
-                    name, hook.__name__, type(error).__name__, error,
+                    name,
+                    hook.__name__,
+                    type(error).__name__,
+                    error,
                 )
 
     @cached_property
@@ -289,21 +290,28 @@ class Plugins:
         """Everything installed, with what is wrong with it; imports every plugin module."""
         from seeknal.hookspecs import COMMANDS_GROUP, HOOKS_GROUP, KINDS
 
-        lines: list[Listed] = []
-        for kind in KINDS:
+        lines = [
+            self._line(kind.name, found, partial(self._offered_summary, kind, found))
+            for kind in KINDS
+            for found in self.announced(kind.group)
+        ]
+        for group, what in ((HOOKS_GROUP, "hook"), (COMMANDS_GROUP, "command")):
             lines += [
-                self._line(a, kind.name, lambda a=a, kind=kind: self.get(kind, a.name).summary)
-                for a in self.announced(kind.group)
-            ]
-        for group in (HOOKS_GROUP, COMMANDS_GROUP):
-            what = group.removeprefix("seeknal.").removesuffix("s")
-            lines += [
-                self._line(a, what, lambda a=a, what=what: _summary(self._load(a, what)))
-                for a in self.announced(group)
+                self._line(what, found, partial(self._described_summary, found, what))
+                for found in self.announced(group)
             ]
         return lines
 
-    def _line(self, found: Announced, kind: str, summary: Callable[[], str]) -> Listed:
+    def _offered_summary(self, kind: Kind[Any], found: Announced) -> str:
+        return self.get(kind, found.name).summary
+
+    def _described_summary(self, found: Announced, what: str) -> str:
+        """The first line of a listener's docstring, or of the help of a Typer app."""
+        plugin = self._load(found, what)
+        text = getattr(getattr(plugin, "info", None), "help", None) or inspect.getdoc(plugin)
+        return text.strip().partition("\n")[0] if isinstance(text, str) else ""
+
+    def _line(self, kind: str, found: Announced, summary: Callable[[], str]) -> Listed:
         disabled = self._disabled_by(found)
         status, text = "ok", ""
         if disabled:
@@ -345,12 +353,6 @@ def _extras_of_core() -> list[str]:
         return metadata(CORE).get_all("Provides-Extra") or []
     except PackageNotFoundError:
         return []
-
-
-def _summary(plugin: object) -> str:
-    """The first line of a listener's docstring, or of the help of a Typer app."""
-    text = getattr(getattr(plugin, "info", None), "help", None) or inspect.getdoc(plugin)
-    return text.strip().splitlines()[0] if isinstance(text, str) and text.strip() else ""
 
 
 def _check_options(

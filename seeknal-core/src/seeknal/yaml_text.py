@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from seeknal.errors import did_you_mean
+from seeknal.errors import Flaw, did_you_mean
 
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -58,8 +58,11 @@ def load_mapping(text: str) -> dict[str, Any]:
         value = yaml.load(text, _StrictLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        begun = f" {error.context}" if error.context else ""
+        if error.context_mark and error.context_mark is not mark:
+            begun += f" that begins in line {error.context_mark.line + 1}"
         raise YamlError(
-            f"not valid YAML: {error.problem or error.context}", mark.line + 1 if mark else None
+            f"not valid YAML: {error.problem or ''}{begun}", mark.line + 1 if mark else None
         ) from None
     except (yaml.YAMLError, ValueError) as error:
         raise YamlError(f"not valid YAML: {error}", None) from None
@@ -99,12 +102,9 @@ def line_of_text(text: str, key: str) -> int:
     return 1
 
 
-def explain(error: ValidationError, known: Sequence[str]) -> list[tuple[str, tuple[str | int, ...]]]:
-    """What pydantic found, for people: messages, each with the path to what it speaks of.
-
-    known: the keys that are allowed at the top.
-    """
-    return [(_explain_one(e, known), e["loc"]) for e in error.errors()]
+def explain(error: ValidationError, known: Sequence[str]) -> list[Flaw]:
+    """What pydantic found, for people. known: the keys that are allowed at the top."""
+    return [Flaw(_explain_one(e, known), key=e["loc"]) for e in error.errors()]
 
 
 def _explain_one(error: Any, known: Sequence[str]) -> str:
@@ -118,4 +118,6 @@ def _explain_one(error: Any, known: Sequence[str]) -> str:
     message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = message.removeprefix("Input should be ")
     wrong = error["type"] not in ("value_error", "assertion_error")
-    return f"'{where}' should be {message}" if wrong else f"{where}: {message}" if where else message
+    return (
+        f"'{where}' should be {message}" if wrong else f"{where}: {message}" if where else message
+    )

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from seeknal.dag.manifest import Node
-from seeknal.errors import BuildError, RequestError, did_you_mean
+from seeknal.errors import BuildError, Flaw, RequestError, did_you_mean
 from seeknal.names import TARGET_FOLDER
 from seeknal.project.source_files import files_of
 from seeknal.project.sql_text import first_statement
@@ -29,7 +29,11 @@ from seeknal_engine_duckdb.storage import open_storage
 
 _LINE = re.compile(r"\n+LINE (\d+): ")
 _FETCH = 1000
-_COPY_OPTIONS = {"csv": "FORMAT csv, HEADER", "json": "FORMAT json, ARRAY true", "parquet": "FORMAT parquet"}
+_COPY_OPTIONS = {
+    "csv": "FORMAT csv, HEADER",
+    "json": "FORMAT json, ARRAY true",
+    "parquet": "FORMAT parquet",
+}
 
 
 class DuckDBEngine:
@@ -63,7 +67,7 @@ class DuckDBEngine:
 
     # --- Checking ---------------------------------------------------------------------------
 
-    def check(self, node: Node) -> Sequence[tuple[str, int | None]]:
+    def check(self, node: Node) -> Sequence[Flaw]:
         if "source" in node.config:
             return readers.flaws(node)
         sql = node.config.get("sql")
@@ -73,9 +77,9 @@ class DuckDBEngine:
             statements = self._database.extract_statements(sql)
         except duckdb.Error as error:
             message, line = _explain(error)
-            return [(f"SQL: {message}", line)]
+            return [Flaw(message, line)]
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            return [("a node is one SELECT statement", None)]
+            return [Flaw("a node is one SELECT statement")]
         return ()
 
     # --- Building ---------------------------------------------------------------------------

@@ -45,14 +45,14 @@ def as_relation(
         raise BuildError(f"{node.config['function']}() returned None: return the table it made")
     package = type(value).__module__.partition(".")[0]
     if package in ("pandas", "polars", "pyarrow"):
-        return connection.from_arrow(value) if package == "pyarrow" else _from_frame(value, connection)
+        return (
+            connection.from_arrow(value) if package == "pyarrow" else _from_frame(value, connection)
+        )
     raise BuildError(
         f"{node.config['function']}() returned {type(value).__name__}: return an Arrow table, a "
         "pandas or polars frame, or a DuckDB relation"
     )
 
 
-def _from_frame(
-    value: object, connection: duckdb.DuckDBPyConnection
-) -> duckdb.DuckDBPyRelation:
+def _from_frame(value: object, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
     return connection.sql("SELECT * FROM value")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seeknal.dag.manifest import Node
-from seeknal.errors import did_you_mean
+from seeknal.errors import Flaw, did_you_mean
 
 _FUNCTIONS = {
     "csv": "read_csv",
@@ -56,15 +56,16 @@ _TYPES = {
 }  # fmt: skip
 
 
-def flaws(node: Node) -> list[tuple[str, int | None]]:
+def flaws(node: Node) -> list[Flaw]:
     """What is wrong in a source's format and params."""
-    known = PARAMS.get(node.config["source"])
+    format_ = node.config["source"]
+    known = PARAMS.get(format_)
     if known is None:
-        format_ = node.config["source"]
         near = did_you_mean(format_, PARAMS)
-        return [(f"there is no source format '{format_}': {', '.join(PARAMS)}.{near}", None)]
+        message = f"there is no source format '{format_}': {', '.join(PARAMS)}.{near}"
+        return [Flaw(message, key=("source",))]
     return [
-        (f"params: a {node.config['source']} source has no '{p}'.{did_you_mean(p, known)}", None)
+        Flaw(f"a {format_} source has no param '{p}'.{did_you_mean(p, known)}", key=("params", p))
         for p in node.config["params"]
         if p not in known
     ]
@@ -80,11 +81,15 @@ def select(node: Node, files: Sequence[Path]) -> str:
     if format_ == "csv" and types and not options.get("all_varchar"):
         options["types"] = types
     elif types:
-        replaced = ", ".join(f"CAST({identifier(n)} AS {t}) AS {identifier(n)}" for n, t in types.items())
+        replaced = ", ".join(
+            f"CAST({identifier(n)} AS {t}) AS {identifier(n)}" for n, t in types.items()
+        )
         casts = f" REPLACE ({replaced})"
     if format_ in ("json", "jsonl"):
         options["format"] = "newline_delimited" if format_ == "jsonl" else "auto"
-    arguments = ", ".join([literal([str(f) for f in files])] + [f"{k} = {literal(v)}" for k, v in options.items()])
+    arguments = ", ".join(
+        [literal([str(f) for f in files])] + [f"{k} = {literal(v)}" for k, v in options.items()]
+    )
     return f"SELECT *{casts} FROM {_FUNCTIONS[format_]}({arguments})"
 
 

@@ -1,9 +1,9 @@
 """Runs, node states and environments as JSON files below `<base path>/state/`.
 
-    runs/<run>/run.json
-    runs/<run>/nodes/<node>.json
-    environments/<name>.json
-    journal/<n>.json
+runs/<run>/run.json
+runs/<run>/nodes/<node>.json
+environments/<name>.json
+journal/<n>.json
 """
 
 from __future__ import annotations
@@ -103,9 +103,7 @@ class FileBackend:
 
     def list_node_states(self, run_id: str) -> list[NodeState]:
         folder = f"runs/{_file_name(run_id)}/nodes"
-        states = [
-            self._read(f"{folder}/{name}", NodeState) for name in self._store.names(folder)
-        ]
+        states = [self._read(f"{folder}/{name}", NodeState) for name in self._store.names(folder)]
         return sorted((s for s in states if s), key=lambda s: s.node_id)
 
     # --- Environments -----------------------------------------------------------------------

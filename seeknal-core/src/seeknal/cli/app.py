@@ -33,11 +33,11 @@ class SeeknalGroup(TyperGroup):
             self._found = Plugins.of_project(Path.cwd())
         return self._found
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         own = super().list_commands(ctx)
         return [*own, *(name for name in self._plugins.commands() if name not in own)]
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         own = super().get_command(ctx, cmd_name)
         if own is not None or cmd_name not in self._plugins.commands():
             return own
@@ -46,20 +46,20 @@ class SeeknalGroup(TyperGroup):
         except SeeknalError as error:
             return _broken_command(cmd_name, error)
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """`--debug` is understood in any place."""
         if DEBUG in args:
             os.environ["SEEKNAL_DEBUG"] = "1"
             args = [arg for arg in args if arg != DEBUG]
         return super().parse_args(ctx, args)
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort, typer.TyperException):
             raise
         except BrokenPipeError:
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
             raise typer.Exit(1) from None
         except SeeknalError as error:
             _refuse_or_show(error)

@@ -87,7 +87,9 @@ class Plain(_Shown):
     def seeknal_run_started(self, run: RunInfo, plan: Plan) -> None:
         self._total = len(plan.tasks)
         if self._total:
-            self._say(f"{run.project} in {run.environment}: {_count(self._total, 'node')} to compute")
+            self._say(
+                f"{run.project} in {run.environment}: {_count(self._total, 'node')} to compute"
+            )
 
     @hookimpl
     def seeknal_node_finished(self, run: RunInfo, result: NodeResult) -> None:
@@ -192,7 +194,9 @@ def summary_lines(run: RunInfo, summary: RunSummary) -> list[str]:
     skipped = summary.count("skipped")
     if failed:
         kept = _count(summary.count("success") + summary.unchanged + summary.reused, "node")
-        needing = f" {_count(skipped, 'node')} that need what failed were skipped." if skipped else ""
+        needing = (
+            f" {_count(skipped, 'node')} that need what failed were skipped." if skipped else ""
+        )
         lines += [
             "",
             f"{kept} kept.{needing} Mend it and run the same command again: it does only what is "

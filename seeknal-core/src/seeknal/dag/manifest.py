@@ -169,9 +169,7 @@ class Manifest:
             for i in dict.fromkeys(n.inputs)
         )
         metadata = json.dumps({"project": self.project, "format": FORMAT})
-        text = (
-            f'{{"metadata": {metadata},\n"nodes": {{\n{nodes}\n}},\n"edges": [\n{edges}\n]}}\n'
-        )
+        text = f'{{"metadata": {metadata},\n"nodes": {{\n{nodes}\n}},\n"edges": [\n{edges}\n]}}\n'
         write_beside(Path(path), text)
 
     @classmethod

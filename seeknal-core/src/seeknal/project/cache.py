@@ -49,7 +49,9 @@ class ParseCache:
             skipped=entry["skipped"],
         )
 
-    def put(self, path: str, sign: Signature, uses: Mapping[str, Signature], parsed: Parsed) -> None:
+    def put(
+        self, path: str, sign: Signature, uses: Mapping[str, Signature], parsed: Parsed
+    ) -> None:
         """Keep what has no problems."""
         self._changed = True
         self._entries[path] = {

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from seeknal import __version__
 from seeknal.config import Settings
 from seeknal.dag.manifest import Manifest, Node
-from seeknal.errors import BuildError, Problem, ProjectError, did_you_mean
+from seeknal.errors import BuildError, Flaw, Problem, ProjectError, did_you_mean
 from seeknal.files import settled, signature
 from seeknal.names import NODES_FOLDER, TARGET_FOLDER
 from seeknal.project import python_form, sql_form, yaml_form
@@ -24,12 +24,12 @@ from seeknal.project.source_files import files_of, reads_files
 from seeknal.project.templates import Templates, load_common
 from seeknal.yaml_text import line_of
 
-Check = Callable[[Node], Sequence[tuple[str, int | None]]]
-"""What an engine finds wrong in a node: messages, each with a line of its body, from 1."""
+Check = Callable[[Node], Sequence[Flaw]]
+"""What an engine finds wrong in a node."""
 
+YAML = (".yml", ".yaml")
 _FORMS: Mapping[str, Callable[[SourceFile, Templates], Parsed]] = {
-    ".yml": yaml_form.read,
-    ".yaml": yaml_form.read,
+    **dict.fromkeys(YAML, yaml_form.read),
     ".sql": sql_form.read,
     ".py": python_form.read,
 }
@@ -110,9 +110,7 @@ def _walk(root: Path) -> Iterator[str]:
 class _Reader:
     """Reads files through the cache."""
 
-    def __init__(
-        self, root: Path, templates: Templates, cache: ParseCache, check: Check
-    ) -> None:
+    def __init__(self, root: Path, templates: Templates, cache: ParseCache, check: Check) -> None:
         self._root, self._templates, self._cache, self._check = root, templates, cache, check
         self._python_is_fresh = False
 
@@ -133,14 +131,18 @@ class _Reader:
             self._python_is_fresh = True
         parsed = _FORMS[suffix](SourceFile(self._root, path, text), self._templates)
         for node in parsed.nodes:
-            parsed.problems += [
-                Problem(message, path, node.line + (line or 1) - 1)
-                for message, line in self._check(node)
-            ]
+            parsed.problems += [_problem(flaw, node, text) for flaw in self._check(node)]
         uses = {used: signature(self._root / used) for used in parsed.uses}
         if not parsed.problems and all(settled(s, now) for s in (sign, *uses.values())):
             self._cache.put(path, sign, uses, parsed)
         return parsed
+
+
+def _problem(flaw: Flaw, node: Node, text: str) -> Problem:
+    line = node.line if flaw.line is None else node.line + flaw.line - 1
+    if flaw.key and node.file_path.endswith(YAML):
+        line = line_of(text, flaw.key) or line
+    return Problem(flaw.message, node.file_path, line)
 
 
 def _twins(nodes: Sequence[Node]) -> list[Problem]:
@@ -203,9 +205,6 @@ def _missing_files(root: Path, nodes: Sequence[Node]) -> list[Problem]:
         try:
             files_of(root, node)
         except BuildError as error:
-            line = node.line
-            if node.file_path.endswith((".yml", ".yaml")):
-                text = (root / node.file_path).read_text(encoding="utf-8")
-                line = line_of(text, ("table",)) or line
-            problems.append(Problem(str(error), node.file_path, line))
+            text = (root / node.file_path).read_text(encoding="utf-8")
+            problems.append(_problem(Flaw(str(error), key=("table",)), node, text))
     return problems

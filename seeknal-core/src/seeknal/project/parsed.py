@@ -8,9 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from seeknal.dag.manifest import Node
-from seeknal.errors import Problem
+from seeknal.errors import Flaw, Problem
 from seeknal.project.schema import (
-    Flaw,
     InvalidDefinitionError,
     Source,
     Transform,
@@ -84,12 +83,16 @@ def add_node(
         if definition is None:
             parsed.skipped.append(f"{fields['kind']}.{fields.get('name', file.stem)}")
             return
-        body = _source(definition, templates, code, body_line()) if isinstance(definition, Source) else None
+        body = (
+            _source(definition, templates, code, body_line())
+            if isinstance(definition, Source)
+            else None
+        )
         if isinstance(definition, Transform):
             body = _transform(definition, templates, code, locate, body_line)
         assert body is not None
     except InvalidDefinitionError as error:
-        parsed.problems += [Problem(m, file.path, locate(loc)) for m, loc in error.flaws]
+        parsed.problems += [Problem(f.message, file.path, locate(f.key)) for f in error.flaws]
         return
     except TemplateError as error:
         line = body_line() + (error.line or 1) - 1
@@ -119,9 +122,7 @@ class _Body:
     line: int
 
 
-def _source(
-    definition: Source, templates: Templates, code: Code | None, line: int
-) -> _Body:
+def _source(definition: Source, templates: Templates, code: Code | None, line: int) -> _Body:
     params = {
         key: templates.render(value, definition.params) if isinstance(value, str) else value
         for key, value in definition.params.items()
@@ -130,16 +131,16 @@ def _source(
         return _Body(_code_config(code, definition, templates), dict(code.refs), line)
     flaws: list[Flaw] = []
     if definition.source is None:
-        flaws.append((f"`source:` is missing: {', '.join(FILE_FORMATS)}", ("source",)))
+        flaws.append(Flaw(f"`source:` is missing: {', '.join(FILE_FORMATS)}"))
     if definition.table is None:
-        flaws.append(("`table:` is missing: a path or glob relative to the project", ("table",)))
+        flaws.append(Flaw("`table:` is missing: a path or glob relative to the project"))
     if flaws or definition.source is None or definition.table is None:
         raise InvalidDefinitionError(flaws)
     table = templates.render(definition.table, definition.params)
     if definition.source in FILE_FORMATS and _leaves_the_project(table):
-        raise InvalidDefinitionError([
-            (f"{table!r} is outside the project: `table:` is relative to it", ("table",))
-        ])
+        raise InvalidDefinitionError(
+            [Flaw(f"{table!r} is outside the project: `table:` is relative to it", key=("table",))]
+        )
     return _Body({"source": definition.source, "table": table, "params": params}, {}, line)
 
 
@@ -155,15 +156,13 @@ def _transform(
     locate: Locate,
     body_line: Callable[[], int],
 ) -> _Body:
-    lines = {
-        ref: locate(("inputs", index)) or 1 for index, ref in enumerate(definition.inputs)
-    }
+    lines = {ref: locate(("inputs", index)) or 1 for index, ref in enumerate(definition.inputs)}
     if code is not None:
         config = _code_config(code, definition, templates)
         return _Body(config, {**lines, **code.refs}, body_line())
     sql = templates.render(definition.transform or "", definition.params).strip()
     if not sql:
-        raise InvalidDefinitionError([("there is no SQL", ("transform",))])
+        raise InvalidDefinitionError([Flaw("there is no SQL", key=("transform",))])
     begin = body_line()
     for mention in mentions(sql):
         if mention.how == "ref":

@@ -85,7 +85,8 @@ def _execute(root: Path, path: str) -> list[Declared]:
         return known[1]
     _make_importable(root, full.parent)
     spec = importlib.util.spec_from_file_location(f"seeknal_nodes_{_hash([str(full)])[:16]}", full)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     with collecting() as declared:

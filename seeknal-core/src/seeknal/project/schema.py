@@ -8,21 +8,18 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from seeknal.dag.manifest import Column
-from seeknal.errors import did_you_mean
+from seeknal.errors import Flaw, did_you_mean
 from seeknal.names import NAME, NAME_RULE
 from seeknal.yaml_text import explain
 
 KINDS = ("source", "transform")
-
-Flaw = tuple[str, tuple[str | int, ...]]
-"""A message, and the path in the definition to what it speaks of."""
 
 
 class InvalidDefinitionError(Exception):
     """Everything that is wrong in one definition."""
 
     def __init__(self, flaws: list[Flaw]) -> None:
-        super().__init__("; ".join(message for message, _ in flaws))
+        super().__init__("; ".join(flaw.message for flaw in flaws))
         self.flaws = flaws
 
 
@@ -114,12 +111,12 @@ def validate(fields: Mapping[str, Any]) -> Source | Transform | None:
     """
     kind = fields.get("kind")
     if not isinstance(kind, str):
-        raise InvalidDefinitionError([(f"`kind:` is missing: {' or '.join(KINDS)}", ("kind",))])
+        raise InvalidDefinitionError([Flaw(f"`kind:` is missing: {' or '.join(KINDS)}")])
     model = _MODELS.get(kind)
     if model is None:
         near = did_you_mean(kind, KINDS)
         if near:
-            raise InvalidDefinitionError([(f"there is no kind '{kind}'.{near}", ("kind",))])
+            raise InvalidDefinitionError([Flaw(f"there is no kind '{kind}'.{near}", key=("kind",))])
         return None
     try:
         return model.model_validate(fields)

@@ -1,11 +1,11 @@
 """A node in a SQL file: `seeknal/**/*.sql`, with optional front matter.
 
-    /*
-    ---
-    description: Revenue a day
-    ---
-    */
-    SELECT ...
+/*
+---
+description: Revenue a day
+---
+*/
+SELECT ...
 """
 
 from __future__ import annotations

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seeknal.errors import Problem, did_you_mean
+from seeknal.errors import Flaw, Problem, did_you_mean
 from seeknal.yaml_text import YamlError, line_of, load_mapping
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _TEMPLATE = re.compile(r"\{[{%#]")
 _SECTIONS = {"sources": "params", "rules": "value", "transformations": "sql"}
-_RESERVED = ("params", "rules", "transformations")
 
 
 class TemplateError(Exception):
@@ -91,10 +91,10 @@ def _render(text: str, names: Mapping[str, Any]) -> str:
     except TemplateSyntaxError as error:
         raise TemplateError(f"template: {error.message}", error.lineno) from None
     except UndefinedError as error:
-        message = str(error.message)
-        missing = re.findall(r"'([^']+)'", message)
-        near = did_you_mean(missing[-1], _words(names)) if missing else ""
-        raise TemplateError(f"template: {message}.{near}", _line_of_error(error)) from None
+        named = re.search(r"(?:attribute )?'([^']+)'(?: is undefined)?$", str(error.message))
+        what = f"'{named[1]}' is not defined" if named else str(error.message)
+        near = did_you_mean(named[1], _words(names)) if named else ""
+        raise TemplateError(f"template: {what}.{near}", _line_of_error(error)) from None
     except (SecurityError, OverflowError) as error:
         raise TemplateError(f"template: {error}", _line_of_error(error)) from None
     except TemplateError:
@@ -104,19 +104,12 @@ def _render(text: str, names: Mapping[str, Any]) -> str:
         raise TemplateError(f"template: {type(error).__name__}: {error}", line) from None
 
 
+@cache
 def _jinja() -> SandboxedEnvironment:
-    global _environment
-    if _environment is None:
-        from jinja2 import StrictUndefined
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-        _environment = ImmutableSandboxedEnvironment(
-            undefined=StrictUndefined, keep_trailing_newline=True
-        )
-    return _environment
-
-
-_environment: SandboxedEnvironment | None = None
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
 
 
 def _words(names: Mapping[str, Any]) -> list[str]:
@@ -140,7 +133,7 @@ def load_common(folder: Path, root: Path) -> tuple[dict[str, Any], list[Problem]
     `sources` are lists of items with `id` and `params`, `rules` with `id` and `value`,
     `transformations` with `id` and `sql`.
     """
-    names: dict[str, Any] = {"rules": {}, "transformations": {}}
+    names: dict[str, Any] = {"params": {}, "rules": {}, "transformations": {}}
     problems: list[Problem] = []
     for path in sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]):
         where = path.relative_to(root).as_posix()
@@ -154,31 +147,41 @@ def load_common(folder: Path, root: Path) -> tuple[dict[str, Any], list[Problem]
             problems.append(Problem(str(error), where, error.line))
             continue
         for section, items in data.items():
-            for message, loc in _add_section(names, section, items):
-                problems.append(Problem(message, where, line_of(text, loc)))
+            problems += [
+                Problem(flaw.message, where, line_of(text, flaw.key))
+                for flaw in _add_section(names, section, items)
+            ]
     return names, problems
 
 
-def _add_section(
-    names: dict[str, Any], section: str, items: object
-) -> list[tuple[str, tuple[str | int, ...]]]:
+def _add_section(names: dict[str, Any], section: str, items: object) -> list[Flaw]:
     if section not in _SECTIONS:
-        return [(f"unknown key '{section}'.{did_you_mean(section, _SECTIONS)}", (section,))]
+        message = f"unknown key '{section}'.{did_you_mean(section, _SECTIONS)}"
+        return [Flaw(message, key=(section,))]
     if not isinstance(items, list):
-        return [(f"'{section}' should be a list of items with `id`", (section,))]
-    problems: list[tuple[str, tuple[str | int, ...]]] = []
-    target = names if section == "sources" else names[section]
-    content = _SECTIONS[section]
+        return [Flaw(f"'{section}' should be a list of items with `id`", key=(section,))]
+    flaws: list[Flaw] = []
     for index, item in enumerate(items):
-        here = (section, index)
-        if not isinstance(item, dict) or not isinstance(item.get("id"), str):
-            problems.append((f"an item of '{section}' needs an `id`", here))
-        elif item["id"] in target or (section == "sources" and item["id"] in _RESERVED):
-            problems.append((f"the id '{item['id']}' is taken", here))
-        elif not isinstance(item.get(content, {}), dict if section == "sources" else str):
-            problems.append((f"'{content}' of '{item['id']}' has the wrong form", here))
-        elif section != "sources" and content not in item:
-            problems.append((f"'{item['id']}' has no '{content}'", here))
+        taken = names if section == "sources" else names[section]
+        wrong = _wrong_with(item, section, taken)
+        if wrong:
+            flaws.append(Flaw(wrong, key=(section, index)))
         else:
-            target[item["id"]] = item.get(content, {})
-    return problems
+            taken[item["id"]] = item.get(_SECTIONS[section], {})
+    return flaws
+
+
+def _wrong_with(item: object, section: str, taken: Mapping[str, object]) -> str | None:
+    content = _SECTIONS[section]
+    if not isinstance(item, dict) or not isinstance(item.get("id"), str):
+        return f"an item of '{section}' needs an `id`"
+    item_id, known = item["id"], ("id", "ref", "description", content)
+    for key in item:
+        if key not in known:
+            return f"unknown key '{key}' of '{item_id}'.{did_you_mean(key, known)}"
+    if item_id in taken:
+        return f"the id '{item_id}' is taken"
+    if section == "sources":
+        fits = isinstance(item.get(content, {}), dict)
+        return None if fits else f"'{content}' of '{item_id}' should be a mapping"
+    return None if isinstance(item.get(content), str) else f"'{item_id}' needs '{content}', a text"

@@ -5,30 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Self, get_type_hints
+from typing import Any, ClassVar, Self
 
 from seeknal.errors import RequestError, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Base of all. Times are timezone-aware, in UTC, and written in ISO 8601."""
+    """Base of all. `times` are timezone-aware, in UTC, and written in ISO 8601."""
 
     what: ClassVar[str]
+    times: ClassVar[tuple[str, ...]]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
-        return {
-            k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(self).items()
-        }
+        return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        hints = _HINTS[cls]
-        return cls(**{
-            name: datetime.fromisoformat(value) if value and name in hints else value
-            for name, value in data.items()
-        })
+        values = dict(data)
+        for name in cls.times:
+            if values.get(name) is not None:
+                values[name] = datetime.fromisoformat(values[name])
+        return cls(**values)
 
     def with_fields(self, changes: Mapping[str, Any]) -> Self:
         """A copy with other values. Raises RequestError for a field that there isn't."""
@@ -50,6 +49,7 @@ class Run(Record):
     """
 
     what: ClassVar[str] = "A run"
+    times: ClassVar[tuple[str, ...]] = ("started_at", "finished_at")
 
     run_id: str
     environment: str = "prod"
@@ -69,6 +69,7 @@ class NodeState(Record):
     """
 
     what: ClassVar[str] = "A node state"
+    times: ClassVar[tuple[str, ...]] = ("started_at", "finished_at")
 
     run_id: str
     node_id: str
@@ -91,6 +92,7 @@ class Environment(Record):
     """
 
     what: ClassVar[str] = "An environment"
+    times: ClassVar[tuple[str, ...]] = ("created_at", "updated_at")
 
     name: str
     pointers: Mapping[str, str] = field(default_factory=dict)
@@ -98,9 +100,3 @@ class Environment(Record):
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     updated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     version: int = 0
-
-
-_HINTS = {
-    cls: {name for name, hint in get_type_hints(cls).items() if "datetime" in str(hint)}
-    for cls in (Run, NodeState, Environment)
-}

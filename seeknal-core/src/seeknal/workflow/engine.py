@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from seeknal.dag.manifest import Node
+from seeknal.errors import Flaw
 
 
 class Snapshot(NamedTuple):
@@ -65,10 +66,9 @@ class Rows:
 class Engine(Protocol):
     """Computes nodes. Called from several threads at once."""
 
-    def check(self, node: Node) -> Sequence[tuple[str, int | None]]:
+    def check(self, node: Node) -> Sequence[Flaw]:
         """What is wrong with a node, found without any data: SQL that does not parse, a source
-        format or parameter that isn't known. Messages, each with a line of the node's text,
-        counted from 1."""
+        format or parameter that isn't known."""
 
     def existing(self, snapshots: Iterable[Snapshot]) -> set[Snapshot]:
         """Which of these are complete on storage."""

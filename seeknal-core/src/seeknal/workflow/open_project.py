@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 from seeknal.config import Choice, Settings, find_root, load_settings
 from seeknal.dag.manifest import Manifest, Node
-from seeknal.errors import MissingPluginError
+from seeknal.errors import Flaw, MissingPluginError
 from seeknal.hookspecs import ENGINE, EXECUTOR, STATE_BACKEND, Kind
 from seeknal.names import TARGET_FOLDER
 from seeknal.plugins import Plugins, resolve_paths
@@ -54,7 +54,7 @@ class OpenProject:
         checked_by = ", ".join(f"{a.name} {a.origin}" for a in found)
         return load(self.root, self.settings, self._check, checked_by)
 
-    def _check(self, node: Node) -> Sequence[tuple[str, int | None]]:
+    def _check(self, node: Node) -> Sequence[Flaw]:
         if self.unchecked is None:
             try:
                 return self.engine.check(node)

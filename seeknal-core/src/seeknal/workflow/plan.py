@@ -67,9 +67,7 @@ def make_plan(
             unchanged.append(node_id)
         else:
             reused.append(node_id)
-    return Plan(
-        environment.name, dict(wanted), tuple(tasks), tuple(unchanged), tuple(reused)
-    )
+    return Plan(environment.name, dict(wanted), tuple(tasks), tuple(unchanged), tuple(reused))
 
 
 def _versions(
