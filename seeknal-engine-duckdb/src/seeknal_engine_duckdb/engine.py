@@ -259,5 +259,5 @@ def _query_error(error: duckdb.Error, tables: Mapping[str, Snapshot]) -> Request
         ids = _by_name(tables).get(missing[1].lower(), [])
         names = [*tables, *_by_name(tables)]
         hint = f" Write {' or '.join(ids)}." if ids else did_you_mean(missing[1], names)
-        message = f"there is no table '{missing[1]}'."
+        message = f"there is no table '{missing[1]}'; a node is one when it has been computed."
     return RequestError(f"The query can't be answered: {message}{hint}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from seeknal.cli.options import AsJson, ProjectPath, Select
-from seeknal.cli.tables import columns
+from seeknal.cli.words import columns, count, some
 
 if TYPE_CHECKING:
     from seeknal.workflow.open_project import OpenProject
@@ -29,7 +29,7 @@ def parse(project: ProjectPath = Path(), as_json: AsJson = False) -> None:
             answer = {"manifest": str(path), "nodes": counts, "skipped": opened.skipped}
             typer.echo(json.dumps(answer, indent=2))
         else:
-            what = " and ".join(f"{count} {kind}s" for kind, count in counts.items())
+            what = " and ".join(count(number, kind) for kind, number in counts.items())
             typer.echo(f"{opened.settings.name}: {what}. Wrote {path}")
 
 
@@ -58,10 +58,9 @@ def list_nodes(
 def warn(project: OpenProject) -> None:
     """Name once, on standard error, what was passed over."""
     for kind, ids in project.skipped.items():
-        count = "1 node" if len(ids) == 1 else f"{len(ids)} nodes"
-        some = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
         typer.echo(
-            f"Skipped {count} of the kind '{kind}', which nothing installed supports: {some}",
+            f"Skipped {count(len(ids), 'node')} of the kind '{kind}', which nothing installed "
+            f"supports: {some(ids)}",
             err=True,
         )
     if project.unchecked:

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from seeknal.cli.options import AsJson, ProjectPath
-from seeknal.cli.tables import columns
+from seeknal.cli.words import columns
 from seeknal.plugins import Plugins
 
 

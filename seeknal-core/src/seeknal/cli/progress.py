@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
 import typer
 
+from seeknal.cli.words import count, some
 from seeknal.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import TaskID
 
     from seeknal.workflow.plan import Plan
     from seeknal.workflow.task import NodeResult, RunInfo, RunSummary
@@ -88,14 +88,15 @@ class Plain(_Shown):
         self._total = len(plan.tasks)
         if self._total:
             self._say(
-                f"{run.project} in {run.environment}: {_count(self._total, 'node')} to compute"
+                f"{run.project} in {run.environment}: {count(self._total, 'node')} to compute"
             )
 
     @hookimpl
     def seeknal_node_finished(self, run: RunInfo, result: NodeResult) -> None:
         self._done += 1
         width = len(str(self._total))
-        self._say(f"{self._done:>{width}}/{self._total} {node_line(result)}")
+        if worth_a_line(result):
+            self._say(f"{self._done:>{width}}/{self._total} {node_line(result)}")
 
     @hookimpl
     def seeknal_run_finished(self, run: RunInfo, summary: RunSummary) -> None:
@@ -107,24 +108,34 @@ class Plain(_Shown):
 
 
 class Live(_Shown):
-    """A bar, and under it a line for every node that is running."""
+    """A bar, under it a line for every node that is running, and above it those that are done."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeElapsedColumn as Elapsed
+        from rich.console import Console, Group
+        from rich.live import Live as Display
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
 
-        self._console = Console()
-        self._progress: Progress = Progress(
+        self._console = Console(highlight=False)
+        self._all = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
-            Elapsed(),
-            console=self._console,
-            transient=True,
+            TimeElapsedColumn(),
         )
-        self._bar: TaskID | None = None
-        self._running: dict[str, tuple[TaskID, float]] = {}
+        self._running = Progress(
+            SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False)
+        )
+        self._display = Display(
+            Group(self._all, self._running), console=self._console, transient=True
+        )
+        self._lines: dict[str, TaskID] = {}
 
     def __exit__(
         self,
@@ -132,43 +143,42 @@ class Live(_Shown):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        self._display.stop()
 
     @hookimpl
     def seeknal_run_started(self, run: RunInfo, plan: Plan) -> None:
         if plan.tasks:
-            self._bar = self._progress.add_task(
-                f"{run.project} in {run.environment}", total=len(plan.tasks)
-            )
-            self._progress.start()
+            self._all.add_task(f"{run.project} in {run.environment}", total=len(plan.tasks))
+            self._display.start()
 
     @hookimpl
     def seeknal_node_started(self, run: RunInfo, node_id: str) -> None:
-        line = self._progress.add_task(f"  {node_id}", total=None)
-        self._running[node_id] = (line, time.monotonic())
+        self._lines[node_id] = self._running.add_task(node_id, total=None)
 
     @hookimpl
     def seeknal_node_finished(self, run: RunInfo, result: NodeResult) -> None:
-        started = self._running.pop(result.node_id, None)
-        if started:
-            self._progress.remove_task(started[0])
-        if self._bar is not None:
-            self._progress.advance(self._bar)
-        style = _STYLES[result.status]
-        self._progress.console.print(node_line(result), style=style, markup=False, highlight=False)
+        if result.node_id in self._lines:
+            self._running.remove_task(self._lines.pop(result.node_id))
+        self._all.advance(self._all.task_ids[0])
+        if worth_a_line(result):
+            self._console.print(node_line(result), style=_STYLES[result.status], markup=False)
 
     @hookimpl
     def seeknal_run_finished(self, run: RunInfo, summary: RunSummary) -> None:
-        self._progress.stop()
+        self._display.stop()
         first, *rest = summary_lines(run, summary)
-        style = _STYLES[summary.status]
-        self._console.print(first, style=f"bold {style or ''}", markup=False, highlight=False)
+        self._console.print(first, style=f"bold {_STYLES[summary.status] or ''}", markup=False)
         for line in rest:
-            self._console.print(line, markup=False, highlight=False)
+            self._console.print(line, markup=False)
 
 
 _STYLES = {"success": None, "failed": "red", "skipped": "yellow", "interrupted": "yellow"}
 _MARKS = {"success": "done", "failed": "FAILED", "skipped": "skipped", "interrupted": "stopped"}
+
+
+def worth_a_line(result: NodeResult) -> bool:
+    """What was stopped before it began is only counted."""
+    return result.status != "interrupted" or result.seconds > 0
 
 
 def node_line(result: NodeResult) -> str:
@@ -191,31 +201,29 @@ def summary_lines(run: RunInfo, summary: RunSummary) -> list[str]:
     failed = [r for r in summary.results.values() if r.status == "failed"]
     for result in failed:
         lines += ["", f"{result.node_id} failed in {result.place}:", *_indented(result.error or "")]
-    skipped = summary.count("skipped")
+    skipped = [r.node_id for r in summary.results.values() if r.status == "skipped"]
+    if skipped:
+        lines += ["", f"Skipped, since they need what failed: {some(skipped)}."]
     if failed:
-        kept = _count(summary.count("success") + summary.unchanged + summary.reused, "node")
-        needing = (
-            f" {_count(skipped, 'node')} that need what failed were skipped." if skipped else ""
-        )
         lines += [
             "",
-            f"{kept} kept.{needing} Mend it and run the same command again: it does only what is "
-            "missing.",
+            "What was computed is kept. Mend it and run the same command again: it does only what "
+            "is missing.",
             f"Full log: {run.root}/target/logs/{run.run_id}.log",
         ]
     elif summary.status == "interrupted":
-        lines.append("What has finished is kept. Run the same command again to go on.")
+        lines.append("What was computed is kept. Run the same command again to go on.")
     return lines
 
 
 def _headline(run: RunInfo, summary: RunSummary) -> str:
     same = summary.unchanged
     if summary.status == "success" and not summary.results:
-        again = f", {_count(summary.reused, 'node')} reused" if summary.reused else ""
-        return f"Nothing to compute: {_count(same, 'node')} up to date{again}."
+        again = f", {count(summary.reused, 'node')} reused" if summary.reused else ""
+        return f"Nothing to compute: {count(same, 'node')} up to date{again}."
     words = {"success": "Done", "failed": "Failed", "interrupted": "Stopped"}
     parts = [f"{summary.count('success')} computed"]
-    parts += [f"{n} {s}" for s in ("failed", "skipped") if (n := summary.count(s))]
+    parts += [f"{n} {s}" for s in ("failed", "skipped", "interrupted") if (n := summary.count(s))]
     parts += [f"{same} up to date"] if same else []
     parts += [f"{summary.reused} reused"] if summary.reused else []
     return f"{words[summary.status]} in {_seconds(summary.seconds)}: {', '.join(parts)}."
@@ -230,12 +238,8 @@ def _first_line(text: str | None) -> str:
 
 
 def _rows(rows: int | None) -> str:
-    return "" if rows is None else f"{rows:,} row{'' if rows == 1 else 's'}"
+    return "" if rows is None else count(rows, "row")
 
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

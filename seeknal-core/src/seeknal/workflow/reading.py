@@ -17,9 +17,9 @@ def tables_of(project: OpenProject, environment: str) -> dict[str, Snapshot]:
     found = project.state.get_environment(environment)
     if found is None or not found.pointers:
         names = [e.name for e in project.state.list_environments()]
+        command = "seeknal run" if environment == "prod" else f"seeknal run --env {environment}"
         raise RequestError(
             f"Nothing has been computed in '{environment}'.{did_you_mean(environment, names)} "
-            "Do it with `seeknal run`"
-            + (f" --env {environment}." if environment != "prod" else ".")
+            f"Do it with `{command}`."
         )
     return {node_id: Snapshot(node_id, s) for node_id, s in found.pointers.items()}

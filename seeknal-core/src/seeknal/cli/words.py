@@ -1,4 +1,4 @@
-"""Plain columns of text, for lists that must be quick to print and easy to grep."""
+"""How things are put into words and columns on the screen."""
 
 from __future__ import annotations
 
@@ -15,3 +15,14 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         ).rstrip()
         for row in table
     )
+
+
+def count(number: int, what: str) -> str:
+    """`1 node`, `2 nodes`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def some(names: Sequence[str]) -> str:
+    """The first five, and how many more."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more

@@ -1,0 +1,353 @@
+"""What `seeknal run` computes, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from seeknal.errors import ProjectError, RequestError
+from seeknal.hookspecs import hookimpl
+from seeknal.workflow.open_project import OpenProject
+from seeknal.workflow.reading import tables_of
+from seeknal.workflow.runner import RunRequest, run_project
+from seeknal.workflow.task import RunSummary
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """orders -> clean -> daily -> report, and orders -> other."""
+    write(tmp_path, "seeknal_project.yml", "name: shop\n")
+    write(tmp_path, "data/orders.csv", "id,day,amount\n1,2024-01-01,10\n2,2024-01-02,20\n")
+    write(
+        tmp_path,
+        "seeknal/orders.yml",
+        "kind: source\nname: orders\nsource: csv\ntable: data/orders.csv\n",
+    )
+    write(tmp_path, "seeknal/clean.sql", "select * from ref('source.orders') where amount > 0")
+    write(
+        tmp_path,
+        "seeknal/daily.sql",
+        "select day, sum(amount) as amount from ref('transform.clean') group by day",
+    )
+    write(tmp_path, "seeknal/report.sql", "select max(amount) as best from ref('transform.daily')")
+    write(tmp_path, "seeknal/other.sql", "select count(*) as n from ref('source.orders')")
+    return tmp_path
+
+
+def write(root: Path, path: str, text: str) -> None:
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+def run(root: Path, **request: object) -> RunSummary:
+    with OpenProject(root) as project:
+        return run_project(project, RunRequest(**request))  # type: ignore[arg-type]
+
+
+def computed(summary: RunSummary) -> set[str]:
+    return {i.partition(".")[2] for i, r in summary.results.items() if r.status == "success"}
+
+
+def rows(root: Path, sql: str, env: str = "prod") -> list[tuple[object, ...]]:
+    with OpenProject(root) as project:
+        return list(project.engine.query(sql, tables_of(project, env)).rows)
+
+
+ALL = {"orders", "clean", "daily", "report", "other"}
+
+
+def test_the_first_run_computes_everything(project: Path) -> None:
+    assert computed(run(project)) == ALL
+    assert rows(project, "select best from report") == [(20,)]
+
+
+def test_a_second_run_computes_nothing(project: Path) -> None:
+    run(project)
+    again = run(project)
+    assert (computed(again), again.unchanged, again.status) == (set(), 5, "success")
+
+
+def test_a_changed_node_recomputes_itself_and_what_needs_it(project: Path) -> None:
+    run(project)
+    write(project, "seeknal/daily.sql", "select day, 1 as amount from ref('transform.clean')")
+    assert computed(run(project)) == {"daily", "report"}
+    assert rows(project, "select best from report") == [(1,)]
+
+
+def test_changed_source_data_recomputes_what_needs_it(project: Path) -> None:
+    run(project)
+    write(project, "data/orders.csv", "id,day,amount\n1,2024-01-01,10\n2,2024-01-02,90\n")
+    assert computed(run(project)) == ALL
+    assert rows(project, "select best from report") == [(90,)]
+
+
+def test_source_files_that_were_only_touched_recompute_nothing(project: Path) -> None:
+    run(project)
+    (project / "data/orders.csv").touch()
+    assert computed(run(project)) == set()
+
+
+def test_words_about_a_node_recompute_nothing(project: Path) -> None:
+    run(project)
+    sql = (project / "seeknal/clean.sql").read_text()
+    write(
+        project, "seeknal/clean.sql", f"/*\n---\ndescription: good\ntags: [a]\n---\n*/\n{sql}\n\n"
+    )
+    assert computed(run(project)) == set()
+
+
+def test_going_back_to_what_was_computed_before_computes_nothing(project: Path) -> None:
+    run(project)
+    before = (project / "seeknal/daily.sql").read_text()
+    write(project, "seeknal/daily.sql", "select day, 1 as amount from ref('transform.clean')")
+    run(project)
+    write(project, "seeknal/daily.sql", before)
+    back = run(project)
+    assert (computed(back), back.reused) == (set(), 2)
+    assert rows(project, "select best from report") == [(20,)]
+
+
+def test_another_environment_reuses_what_one_has_computed(project: Path) -> None:
+    run(project)
+    write(project, "seeknal/report.sql", "select min(amount) as best from ref('transform.daily')")
+    dev = run(project, environment="dev")
+    assert (computed(dev), dev.reused) == ({"report"}, 4)
+    assert rows(project, "select best from report", "dev") == [(10,)]
+    assert rows(project, "select best from report", "prod") == [(20,)]
+
+
+def test_a_snapshot_that_someone_deleted_is_computed_again(project: Path) -> None:
+    run(project)
+    for data in (project / "target/snapshots/transform.daily").rglob("data.parquet"):
+        data.unlink()
+    assert computed(run(project)) == {"daily"}
+
+
+def test_state_that_someone_deleted_costs_no_recomputation(project: Path) -> None:
+    run(project)
+    for file in (project / "target/state").rglob("*.json"):
+        file.unlink()
+    again = run(project)
+    assert (computed(again), again.reused) == (set(), 5)
+
+
+def test_a_node_that_left_the_project_is_no_longer_a_table(project: Path) -> None:
+    run(project)
+    (project / "seeknal/other.sql").unlink()
+    run(project)
+    with pytest.raises(RequestError, match="there is no table 'other'"):
+        rows(project, "select * from other")
+
+
+def test_selected_nodes_only(project: Path) -> None:
+    assert computed(run(project, select="+daily")) == {"orders", "clean", "daily"}
+    assert computed(run(project, select="daily+")) == {"report"}
+
+
+def test_a_selected_node_reads_its_unselected_inputs_as_they_are(project: Path) -> None:
+    run(project)
+    write(project, "seeknal/clean.sql", "select * from ref('source.orders') where amount > 15")
+    write(project, "seeknal/daily.sql", "select sum(amount) as amount from ref('transform.clean')")
+    assert computed(run(project, select="daily")) == {"daily"}
+    assert rows(project, "select amount from daily") == [(30,)]
+    assert computed(run(project)) == {"clean", "daily", "report"}
+    assert rows(project, "select amount from daily") == [(20,)]
+
+
+def test_a_selected_node_whose_inputs_were_never_computed_is_refused(project: Path) -> None:
+    with pytest.raises(RequestError, match=r"needs transform\.clean.*--select \+daily"):
+        run(project, select="daily")
+
+
+def test_full_refresh_computes_what_is_selected_and_what_needs_it(project: Path) -> None:
+    run(project)
+    assert computed(run(project, full_refresh=True)) == ALL
+    assert computed(run(project)) == set()
+    refreshed = run(project, full_refresh=True, select="daily")
+    assert computed(refreshed) == {"daily"}
+    assert computed(run(project)) == {"report"}
+
+
+def test_full_refresh_leaves_other_environments_alone(project: Path) -> None:
+    write(project, "seeknal/other.sql", "select random() as n from ref('source.orders') limit 1")
+    run(project)
+    run(project, environment="dev")
+    before = rows(project, "select n from other")
+    run(project, environment="dev", full_refresh=True)
+    assert rows(project, "select n from other") == before
+    assert rows(project, "select n from other", "dev") != before
+    assert computed(run(project)) == set()
+
+
+def test_a_failed_node_skips_what_needs_it_and_nothing_else(project: Path) -> None:
+    write(project, "seeknal/daily.sql", "select\n  nope\nfrom ref('transform.clean')")
+    failed = run(project)
+    assert failed.status == "failed"
+    assert computed(failed) == {"orders", "clean", "other"}
+    assert failed.results["transform.daily"].place == "seeknal/daily.sql:2"
+    assert "nope" in str(failed.results["transform.daily"].error)
+    assert failed.results["transform.report"].blocked_by == "transform.daily"
+    assert rows(project, "select n from other") == [(2,)]
+
+
+def test_after_a_failure_the_next_run_does_only_what_is_missing(project: Path) -> None:
+    good = (project / "seeknal/daily.sql").read_text()
+    write(project, "seeknal/daily.sql", "select nope from ref('transform.clean')")
+    run(project)
+    write(project, "seeknal/daily.sql", good)
+    assert computed(run(project)) == {"daily", "report"}
+
+
+def test_a_failed_node_keeps_what_it_had(project: Path) -> None:
+    run(project)
+    write(project, "seeknal/daily.sql", "select nope from ref('transform.clean')")
+    run(project)
+    assert rows(project, "select best from report") == [(20,)]
+
+
+def test_source_data_that_changes_while_it_is_read_is_not_trusted(project: Path) -> None:
+    class Meddler:
+        @hookimpl
+        def seeknal_plan_created(self, plan: object) -> None:
+            write(project, "data/orders.csv", "id,day,amount\n7,2024-01-01,70\n")
+
+    with OpenProject(project) as opened:
+        opened.plugins.listen("meddler", Meddler())
+        summary = run_project(opened, RunRequest())
+    assert "changed while they were read" in str(summary.results["source.orders"].error)
+    run(project)
+    assert rows(project, "select best from report") == [(70,)]
+
+
+def test_what_a_run_did_is_in_the_state(project: Path) -> None:
+    write(project, "seeknal/daily.sql", "select nope from ref('transform.clean')")
+    run(project)
+    with OpenProject(project) as opened:
+        (record,) = opened.state.list_runs()
+        states = {s.node_id: s for s in opened.state.list_node_states(record.run_id)}
+    assert (record.status, record.environment) == ("failed", "prod")
+    assert record.counts["success"] == 3
+    assert record.finished_at is not None
+    assert record.finished_at > record.started_at
+    clean = states["transform.clean"]
+    assert (clean.status, clean.rows) == ("success", 2)
+    assert clean.bytes is not None
+    assert clean.bytes > 100
+    assert clean.seconds is not None
+    assert clean.finished_at is not None
+    assert "nope" in str(states["transform.daily"].error)
+    assert (states["transform.report"].status, states["transform.report"].error) == (
+        "skipped",
+        "needs transform.daily",
+    )
+
+
+def test_snapshots_lie_where_the_design_says(project: Path) -> None:
+    run(project)
+    with OpenProject(project) as opened:
+        snapshot = tables_of(opened, "prod")["transform.daily"]
+    path = project / "target/snapshots/transform.daily" / snapshot.id
+    assert [p.name for p in path.iterdir()] == ["data.parquet"]
+    with duckdb.connect() as connection:
+        (count,) = connection.execute(f"select count(*) from '{path}/*.parquet'").fetchall()
+    assert count == (2,)
+
+
+def test_the_same_work_has_the_same_address_in_another_copy_of_the_project(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    run(project)
+    copy = tmp_path_factory.mktemp("copy")
+    for path in [*project.glob("seeknal/*"), *project.glob("data/*"), *project.glob("*.yml")]:
+        write(copy, path.relative_to(project).as_posix(), path.read_text())
+    run(copy)
+    pointers = [
+        json.loads((root / "target/state/environments/prod.json").read_text())["pointers"]
+        for root in (project, copy)
+    ]
+    assert pointers[0] == pointers[1]
+
+
+def test_storage_may_be_elsewhere(project: Path, tmp_path: Path) -> None:
+    write(project, "seeknal_project.yml", f"name: shop\nstorage: local://{tmp_path}/lake\n")
+    run(project)
+    assert (tmp_path / "lake/snapshots/transform.daily").is_dir()
+    assert not (project / "target/snapshots").exists()
+    assert rows(project, "select best from report") == [(20,)]
+    assert computed(run(project)) == set()
+
+
+def test_a_node_starts_the_moment_its_last_input_is_done(project: Path) -> None:
+    """A slow node of one branch doesn't hold up another: there are no layers."""
+    write(
+        project,
+        "seeknal/slow.py",
+        "import time\n"
+        "from seeknal.pipeline import transform\n"
+        "@transform(inputs=['source.orders'])\n"
+        "def slow(ctx):\n"
+        "    time.sleep(1)\n"
+        "    return ctx.ref('source.orders')\n",
+    )
+    finished: list[str] = []
+
+    class Listener:
+        @hookimpl
+        def seeknal_node_finished(self, result: object) -> None:
+            finished.append(result.node_id)  # type: ignore[attr-defined]
+
+    with OpenProject(project) as opened:
+        opened.plugins.listen("order", Listener())
+        run_project(opened, RunRequest(workers=2))
+    assert finished[-1] == "transform.slow"
+    assert finished.index("transform.report") < finished.index("transform.slow")
+
+
+def test_a_listener_that_raises_stops_nothing(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Bad:
+        @hookimpl
+        def seeknal_node_finished(self) -> None:
+            raise ValueError("oh no")
+
+    with OpenProject(project) as opened:
+        opened.plugins.listen("bad", Bad())
+        summary = run_project(opened, RunRequest())
+    assert computed(summary) == ALL
+    assert "'bad' failed in seeknal_node_finished: ValueError: oh no" in caplog.text
+
+
+def test_a_project_that_is_wrong_runs_nothing(project: Path) -> None:
+    write(project, "seeknal/daily.sql", "select from from")
+    with pytest.raises(ProjectError, match=r"seeknal/daily\.sql:1"):
+        run(project)
+    assert not (project / "target/snapshots").exists()
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "../x", "-x", "x y", "é", "a" * 129])
+def test_names_of_environments_are_checked_before_they_touch_a_path(
+    project: Path, name: str
+) -> None:
+    with pytest.raises(RequestError, match="can't be the name of an environment"):
+        run(project, environment=name)
+
+
+def test_the_full_log_has_the_traceback(project: Path) -> None:
+    write(
+        project,
+        "seeknal/boom.py",
+        "from seeknal.pipeline import transform\n"
+        "@transform()\n"
+        "def boom(ctx):\n"
+        "    raise KeyError('kaboom')\n",
+    )
+    summary = run(project)
+    assert summary.results["transform.boom"].place == "seeknal/boom.py:4"
+    (log,) = (project / "target/logs").glob("*.log")
+    assert "Traceback" in log.read_text()
+    assert "KeyError: 'kaboom'" in log.read_text()
