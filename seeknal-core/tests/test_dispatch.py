@@ -1,0 +1,144 @@
+"""When tasks are handed over, and what a failure takes with it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seeknal.workflow.dispatch import STOP, Dispatcher
+from seeknal.workflow.task import NodeResult, Task
+
+Graph = Mapping[int, set[int]]
+
+
+class ScriptedExecutor:
+    """Succeeds, or fails for some; on threads, or at once when there are none."""
+
+    def __init__(self, slots: int, fail: set[str], *, threads: bool = True) -> None:
+        self.slots = slots
+        self.fail = fail
+        self.began: list[str] = []
+        self.running = self.most = 0
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(slots) if threads else None
+
+    def submit(self, task: Task) -> Future[NodeResult]:
+        with self._lock:
+            self.began.append(task.node_id)
+            self.running += 1
+            self.most = max(self.most, self.running)
+        if self._pool is not None:
+            return self._pool.submit(self._work, task)
+        future: Future[NodeResult] = Future()
+        future.set_result(self._work(task))
+        return future
+
+    def _work(self, task: Task) -> NodeResult:
+        with self._lock:
+            self.running -= 1
+        return NodeResult(task.node_id, "failed" if task.node_id in self.fail else "success")
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+
+
+def tasks_of(graph: Graph) -> list[Task]:
+    return [
+        Task("p", "prod", "r", str(node), "s", {str(i): "s" for i in inputs})
+        for node, inputs in graph.items()
+    ]
+
+
+def dispatch(graph: Graph, executor: ScriptedExecutor) -> dict[str, NodeResult]:
+    dispatcher = Dispatcher(tasks_of(graph), executor)
+    dispatcher.start()
+    results: dict[str, NodeResult] = {}
+    while batch := dispatcher.next_events():
+        for event in batch:
+            if isinstance(event, NodeResult):
+                assert event.node_id not in results
+                results[event.node_id] = event
+    executor.close()
+    return results
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    size = draw(st.integers(0, 12))
+    return {
+        n: draw(st.sets(st.integers(0, n - 1), max_size=4)) if n else set() for n in range(size)
+    }
+
+
+@given(graph=graphs(), slots=st.integers(1, 4), threads=st.booleans(), data=st.data())
+def test_every_task_ends_once_and_a_failure_skips_just_what_needs_it(
+    graph: Graph, slots: int, threads: bool, data: st.DataObject
+) -> None:
+    fail = data.draw(st.sets(st.sampled_from(sorted(graph)))) if graph else set()
+    executor = ScriptedExecutor(slots, set(map(str, fail)), threads=threads)
+    results = dispatch(graph, executor)
+
+    blocked: set[int] = set()
+    for node, inputs in graph.items():
+        if inputs & (blocked | fail):
+            blocked.add(node)
+    expected = {
+        str(n): "skipped" if n in blocked else "failed" if n in fail else "success" for n in graph
+    }
+    assert {i: r.status for i, r in results.items()} == expected
+    assert all(r.blocked_by in executor.fail for r in results.values() if r.status == "skipped")
+    order = {node: index for index, node in enumerate(executor.began)}
+    assert set(order) == {i for i, s in expected.items() if s != "skipped"}
+    assert all(order[str(i)] < order[str(n)] for n in graph if str(n) in order for i in graph[n])
+    assert executor.most <= slots
+
+
+def test_a_long_chain_on_an_executor_that_finishes_at_once_is_no_deep_recursion() -> None:
+    graph = {n: {n - 1} if n else set() for n in range(5000)}
+    results = dispatch(graph, ScriptedExecutor(1, set(), threads=False))
+    assert len(results) == 5000
+
+
+def test_an_executor_that_breaks_has_failed_the_task() -> None:
+    class Broken(ScriptedExecutor):
+        def submit(self, task: Task) -> Future[NodeResult]:
+            raise OSError("no machine left")
+
+    results = dispatch({0: set(), 1: {0}}, Broken(1, set()))
+    assert results["0"].error == "the executor failed: OSError: no machine left"
+    assert results["1"].status == "skipped"
+
+
+def test_stop_lets_what_runs_end_and_submits_nothing_more() -> None:
+    release = threading.Event()
+
+    class Waiting(ScriptedExecutor):
+        def _work(self, task: Task) -> NodeResult:
+            release.wait()
+            return NodeResult(task.node_id, "success")
+
+    executor = Waiting(1, set())
+    dispatcher = Dispatcher(tasks_of({0: set(), 1: {0}, 2: set()}), executor)
+    dispatcher.start()
+    assert dispatcher.next_events() == ["0"]
+    dispatcher.ask_to_stop()
+    assert dispatcher.next_events() == [STOP]
+    dispatcher.stop()
+    release.set()
+    results: dict[str, str] = {}
+    while batch := dispatcher.next_events():
+        results |= {e.node_id: e.status for e in batch if isinstance(e, NodeResult)}
+    executor.close()
+    assert results == {"0": "success", "1": "interrupted", "2": "interrupted"}
+    assert executor.began == ["0"]
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_nothing_to_do_is_done_at_once(slots: int) -> None:
+    assert dispatch({}, ScriptedExecutor(slots, set())) == {}
