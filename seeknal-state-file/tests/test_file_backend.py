@@ -169,7 +169,7 @@ def test_a_killed_writer_loses_nothing_it_was_told_is_kept(tmp_path: Path) -> No
                 os.write(writer, b"%d\n" % number)
             os._exit(0)
         os.close(writer)
-        time.sleep(chance.uniform(0.005, 0.05))
+        time.sleep(chance.uniform(0.01, 0.1))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         told = os.read(reader, 1_000_000).split()
@@ -185,4 +185,4 @@ def test_a_killed_writer_loses_nothing_it_was_told_is_kept(tmp_path: Path) -> No
             assert a.rows is not None
             assert a.rows >= int(told[-1])
             kept += len(told)
-    assert kept > 100
+    assert kept > 20
