@@ -387,10 +387,15 @@ def resolve_paths(
 ) -> dict[str, Any]:
     """Options with every parameter annotated `Path` taken relative to `root`, defaults too."""
     resolved = dict(options)
-    for parameter in inspect.signature(create, eval_str=True).parameters.values():
-        if parameter.annotation not in (Path, Path | None):
-            continue
+    for parameter in inspect.signature(create).parameters.values():
         value = options.get(parameter.name, parameter.default)
-        if value is not None and value is not parameter.empty:
+        if "Path" in _annotated(parameter) and isinstance(value, str | Path):
             resolved[parameter.name] = root / value
     return resolved
+
+
+def _annotated(parameter: inspect.Parameter) -> list[str]:
+    """The names in an annotation, which is text where annotations are postponed."""
+    annotation = parameter.annotation
+    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return re.findall(r"\w+", text)

@@ -27,17 +27,19 @@ class YamlError(Exception):
 
 class _StrictLoader(_Loader):  # type: ignore[misc, valid-type]
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if key.tag not in (_MERGE, "tag:yaml.org,2002:str"):
+                raise YamlError(f"the key {key.value!r} is not text: put it in quotes", line)
+            if key.value in seen:
+                raise YamlError(f"'{key.value}' stands here a second time", line)
+            seen.add(key.value)
         self.flatten_mapping(node)
-        mapping: dict[Hashable, Any] = {}
-        for key_node, value_node in node.value:
-            key = self.construct_object(key_node, deep=True)
-            line = key_node.start_mark.line + 1
-            if not isinstance(key, str):
-                raise YamlError(f"the key {key_node.value!r} is not text: put it in quotes", line)
-            if key in mapping:
-                raise YamlError(f"'{key}' stands here a second time", line)
-            mapping[key] = self.construct_object(value_node, deep=deep)
-        return mapping
+        return {key.value: self.construct_object(value, deep=deep) for key, value in node.value}
+
+
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 def _construct_map(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Hashable, Any]:
@@ -48,8 +50,14 @@ def _construct_date(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
     return str(loader.construct_scalar(node))
 
 
+def _refuse(loader: _StrictLoader, node: yaml.Node) -> None:
+    raise YamlError(f"{node.tag} can't be used here", node.start_mark.line + 1)
+
+
 _StrictLoader.add_constructor("tag:yaml.org,2002:map", _construct_map)
 _StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _construct_date)
+for _tag in ("binary", "set", "omap", "pairs"):
+    _StrictLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", _refuse)
 
 
 def load_mapping(text: str) -> dict[str, Any]:
