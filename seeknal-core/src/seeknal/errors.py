@@ -6,9 +6,7 @@ A message says what happened, where, and what to do. `exit_code` is what the com
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,8 +63,7 @@ class BuildError(SeeknalError):
         self.line = line
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong in a project's files.
 
     path: relative to the project. line: counted from 1, None where a file as a whole is meant.
@@ -81,8 +78,7 @@ class Problem:
         return f"{place}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(NamedTuple):
     """One thing that is wrong in a node.
 
     line: of its SQL, counted from 1. key: or the path to the field that the message speaks of.
@@ -104,5 +100,7 @@ class ProjectError(RequestError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """` Did you mean 'x'?` when a known word is near, else an empty string."""
+    from difflib import get_close_matches
+
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" Did you mean '{near[0]}'?" if near else ""

@@ -31,8 +31,7 @@ To add a kind of provider: write its hook and its `Kind` below, and ask `Plugins
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import pluggy
 
@@ -53,8 +52,7 @@ hookspec = pluggy.HookspecMarker("seeknal")
 hookimpl = pluggy.HookimplMarker("seeknal")
 
 
-@dataclass(frozen=True, slots=True)
-class Offer(Generic[T]):
+class Offer(NamedTuple, Generic[T]):
     """What a provider plugin hands over.
 
     create: makes one, from the project's options. summary: one line for `seeknal plugins`.
@@ -128,8 +126,7 @@ def seeknal_engine() -> Offer[Engine] | None:
     """
 
 
-@dataclass(frozen=True)
-class Kind(Generic[T]):
+class Kind(NamedTuple, Generic[T]):
     """One kind of provider: what people call it, and the hook that offers one."""
 
     label: str

@@ -7,14 +7,14 @@ imports nothing. `seeknal.hookspecs` says what a plugin author writes.
 from __future__ import annotations
 
 import inspect
-import logging
+import os
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from seeknal.errors import (
     AmbiguousPluginError,
@@ -35,26 +35,23 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CORE = "seeknal-core"
-log = logging.getLogger("seeknal.plugins")
 
 
-@dataclass(frozen=True, slots=True)
-class Announced:
+class Announced(NamedTuple):
     """What a distribution's metadata says of one plugin; nothing has been imported."""
 
     group: str
     name: str
     distribution: str
     version: str
-    entry_point: EntryPoint = field(repr=False, compare=False)
+    entry_point: EntryPoint
 
     @property
     def origin(self) -> str:
         return f"{self.distribution} {self.version}"
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """One line of `seeknal plugins`. status: ok, disabled, ambiguous or broken."""
 
     kind: str
@@ -112,11 +109,18 @@ class Plugins:
 
         Raises MissingPluginError, AmbiguousPluginError, DisabledPluginError, BrokenPluginError.
         """
-        registered = self._registered.get((kind.group, name))
-        if registered is not None:
-            return self._offer(kind, name, registered, "registered in this process")
+        if (kind.group, name) in self._registered:
+            plugin = self._registered[kind.group, name]
+            return self._offer(kind, name, plugin, "registered in this process")
         found = self._one(kind.group, kind.label, name)
         return self._offer(kind, name, self._load(found, kind.label), found.origin)
+
+    def module(self, kind: Kind[Any], name: str) -> object:
+        """What the entry point of a name leads to, for what it holds besides its hook.
+
+        Raises like `get`.
+        """
+        return self._load(self._one(kind.group, kind.label, name), kind.label)
 
     def create(self, kind: Kind[T], name: str, *context: object, **options: Any) -> T:
         """Make what a name stands for.
@@ -142,13 +146,21 @@ class Plugins:
 
     @cached_property
     def _index(self) -> dict[str, list[Announced]]:
-        from importlib_metadata import entry_points
+        """By group. Of a distribution that is installed twice, the first on the path counts."""
+        from importlib_metadata import distributions
 
         index: dict[str, list[Announced]] = defaultdict(list)
-        for point in entry_points():
-            if point.group.startswith("seeknal."):
-                name, version = _name_and_version(point)
-                index[point.group].append(Announced(point.group, point.name, name, version, point))
+        seen: set[str] = set()
+        for distribution in distributions(path=[p for p in sys.path if os.path.isdir(p or ".")]):
+            if "[seeknal." not in (distribution.read_text("entry_points.txt") or ""):
+                continue
+            name, version = _name_and_version(distribution.read_text)
+            if name not in seen:
+                seen.add(name)
+                for point in distribution.entry_points:
+                    index[point.group].append(
+                        Announced(point.group, point.name, name, version, point)
+                    )
         for found in index.values():
             found.sort(key=lambda a: (a.name, a.distribution))
         return index
@@ -248,7 +260,7 @@ class Plugins:
             try:
                 call(**event)
             except Exception as error:
-                log.warning(
+                _warn(
                     "The listener '%s' failed in %s: %s: %s",
                     name,
                     hook.__name__,
@@ -269,7 +281,7 @@ class Plugins:
                 plugin = self._load(found, "listener")
                 self._admit(plugin, f"{HOOKS_GROUP}:{found.distribution}:{found.name}")
             except Exception as error:
-                log.warning("%s", error)
+                _warn("%s", error)
                 continue
             if not any(plugin is other for other in listeners.values()):
                 listeners[found.name] = plugin
@@ -337,11 +349,15 @@ class Plugins:
         return self._load(self._one("seeknal.commands", "command", name), "command")
 
 
-def _name_and_version(point: EntryPoint) -> tuple[str, str]:
+def _warn(message: str, *values: object) -> None:
+    import logging
+
+    logging.getLogger("seeknal.plugins").warning(message, *values)
+
+
+def _name_and_version(read_text: Callable[[str], str | None]) -> tuple[str, str]:
     """From the metadata's first lines: parsing it whole would cost more than all the rest."""
-    if point.dist is None:
-        return ("unknown", "unknown")
-    text = point.dist.read_text("METADATA") or point.dist.read_text("PKG-INFO") or ""
+    text = read_text("METADATA") or read_text("PKG-INFO") or ""
     fields = dict(re.findall(r"^(Name|Version): *(.+?) *$", text.partition("\n\n")[0], re.M))
     return fields.get("Name", "unknown"), fields.get("Version", "unknown")
 

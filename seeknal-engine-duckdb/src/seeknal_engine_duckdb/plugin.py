@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from seeknal.hookspecs import Offer, hookimpl
-from seeknal.workflow.engine import Engine, Workspace
+
+if TYPE_CHECKING:
+    from seeknal.workflow.engine import Engine, Workspace
 
 
 def create(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from seeknal import __version__
 from seeknal.cli.inspecting import list_nodes, parse
@@ -22,7 +22,22 @@ from seeknal.plugins import Plugins
 DEBUG = "--debug"
 
 
-class SeeknalGroup(TyperGroup):
+class QuickFlags:
+    """Spares Typer the import of pydantic, which it does for a flag that has no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in params:
+            if param.default is None and getattr(param, "is_flag", False):
+                param.default = False
+        return params
+
+
+class QuickCommand(QuickFlags, TyperCommand):
+    pass
+
+
+class SeeknalGroup(QuickFlags, TyperGroup):
     """Finds plugins' commands by their metadata, and turns errors into one message each."""
 
     _found: Plugins | None = None
@@ -140,7 +155,7 @@ app.command("run")(run)
 app.command("parse")(parse)
 app.command("list")(list_nodes)
 app.command("query")(query)
-app.command("plugins")(list_plugins)
+app.command("plugins", cls=QuickCommand)(list_plugins)
 
 
 def main() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -41,6 +39,9 @@ def query(
     """
     if format is Format.parquet and sys.stdout.isatty():
         raise RequestError("Parquet is not for the screen: write it to a file with > out.parquet")
+    import shutil
+    import tempfile
+
     from seeknal.workflow.open_project import OpenProject
     from seeknal.workflow.reading import tables_of
 

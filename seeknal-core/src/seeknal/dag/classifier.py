@@ -20,7 +20,7 @@ class ChangeCategory(Enum):
     """This node's result is unchanged."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Verdict:
     """A category and, for people, why it is no milder one."""
 

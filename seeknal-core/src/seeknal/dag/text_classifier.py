@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from seeknal.dag.classifier import ChangeCategory, Classifier, Verdict
-from seeknal.hookspecs import Offer, hookimpl
+from seeknal.dag.classifier import ChangeCategory, Verdict
 
 
 class TextClassifier:
@@ -13,8 +12,3 @@ class TextClassifier:
         if old_sql.rstrip() == new_sql.rstrip():
             return Verdict(ChangeCategory.METADATA)
         return None
-
-
-@hookimpl
-def seeknal_classifier() -> Offer[Classifier]:
-    return Offer(create=TextClassifier, summary="Only an unchanged text is an unchanged node")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from seeknal.state.records import Environment, NodeState, Run
 
@@ -72,11 +72,11 @@ def create_state_backend(backend_type: str, **kwargs: Any) -> StateBackend:
 _BACKENDS = {"FileBackend": "file", "DatabaseBackend": "database"}
 
 
-def __getattr__(name: str) -> type:
-    """`FileBackend` and `DatabaseBackend`, from whatever plugin is installed under their names."""
+def __getattr__(name: str) -> Any:
+    """`FileBackend` and `DatabaseBackend`, from the plugins of these backends."""
     if name not in _BACKENDS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from seeknal.hookspecs import STATE_BACKEND
     from seeknal.plugins import Plugins
 
-    return cast(type, Plugins().get(STATE_BACKEND, _BACKENDS[name]).create)
+    return getattr(Plugins().module(STATE_BACKEND, _BACKENDS[name]), name)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from seeknal.errors import RequestError, did_you_mean
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
     """Base of all. `times` are timezone-aware, in UTC, and written in ISO 8601."""
 
@@ -41,7 +41,7 @@ class Record:
         return type(self)(**{**values, **changes})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run(Record):
     """One execution of tasks.
 
@@ -60,7 +60,7 @@ class Run(Record):
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NodeState(Record):
     """What became of one node in one run.
 
@@ -83,7 +83,7 @@ class NodeState(Record):
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Environment(Record):
     """A name, and for every node the snapshot that is read under that name.
 

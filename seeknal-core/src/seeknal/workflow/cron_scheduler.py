@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from seeknal.errors import RequestError
-from seeknal.hookspecs import Offer, hookimpl
-from seeknal.workflow.scheduler import Scheduler
 
 
 class CronScheduler:
@@ -32,8 +30,3 @@ class CronScheduler:
         ticks = croniter(schedule, just_before, ret_type=datetime)
         while (tick := ticks.get_next(datetime).astimezone(UTC)) < end:
             yield tick
-
-
-@hookimpl
-def seeknal_scheduler() -> Offer[Scheduler]:
-    return Offer(create=CronScheduler, summary="Cron expressions, and @hourly, @daily, ...")

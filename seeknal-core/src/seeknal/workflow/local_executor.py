@@ -6,8 +6,6 @@ import os
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from seeknal.errors import RequestError
-from seeknal.hookspecs import Offer, hookimpl
-from seeknal.workflow.executor import Executor
 from seeknal.workflow.task import NodeResult, Task
 
 
@@ -27,8 +25,3 @@ class LocalExecutor:
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)
-
-
-@hookimpl
-def seeknal_executor() -> Offer[Executor]:
-    return Offer(create=LocalExecutor, summary="Threads of this process")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TextIO
+import time
+from typing import TYPE_CHECKING, TextIO
 
 from seeknal.hookspecs import hookimpl
 from seeknal.names import TARGET_FOLDER
-from seeknal.workflow.plan import Plan
-from seeknal.workflow.task import NodeResult, RunInfo, RunSummary
+
+if TYPE_CHECKING:
+    from seeknal.workflow.plan import Plan
+    from seeknal.workflow.task import NodeResult, RunInfo, RunSummary
 
 
 class RunLog:
@@ -50,7 +52,9 @@ class RunLog:
 
     def _write(self, run: RunInfo, text: str) -> None:
         file = self._files[run.run_id]
-        file.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ} {text}\n")
+        now = time.time()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+        file.write(f"{stamp}.{int(now % 1 * 1000):03}Z {text}\n")
         file.flush()
 
 
