@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,13 +12,18 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from seeknal import __version__
-from seeknal.cli.inspecting import list_nodes, parse
-from seeknal.cli.listing_plugins import list_plugins
-from seeknal.cli.querying import query
-from seeknal.cli.running import run
-from seeknal.cli.starting import init
-from seeknal.errors import SeeknalError
+from seeknal.errors import RequestError, SeeknalError, did_you_mean
 from seeknal.plugins import Plugins
+
+OWN = {
+    "init": "seeknal.cli.starting:init",
+    "run": "seeknal.cli.running:run",
+    "parse": "seeknal.cli.inspecting:parse",
+    "list": "seeknal.cli.inspecting:list_nodes",
+    "query": "seeknal.cli.querying:query",
+    "plugins": "seeknal.cli.listing_plugins:list_plugins",
+}
+"""Commands of the core: where each one's function is, to be imported when it is called."""
 
 DEBUG = "--debug"
 
@@ -49,13 +55,20 @@ class SeeknalGroup(QuickFlags, TyperGroup):
         return self._found
 
     def list_commands(self, ctx: Any) -> list[str]:
-        own = super().list_commands(ctx)
-        return [*own, *(name for name in self._plugins.commands() if name not in own)]
+        return [*OWN, *(name for name in self._plugins.commands() if name not in OWN)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        own = super().get_command(ctx, cmd_name)
-        if own is not None or cmd_name not in self._plugins.commands():
-            return own
+        if cmd_name in OWN:
+            module, _, function = OWN[cmd_name].partition(":")
+            own = typer.Typer(add_completion=False, rich_markup_mode=None)
+            own.command(cmd_name, cls=QuickCommand)(getattr(import_module(module), function))
+            return typer.main.get_command(own)
+        if cmd_name not in self._plugins.commands():
+            known = self.list_commands(ctx)
+            raise RequestError(
+                f"There is no command '{cmd_name}'.{did_you_mean(cmd_name, known)} "
+                f"Commands: {', '.join(known)}."
+            )
         try:
             return _command(cmd_name, self._plugins.command(cmd_name))
         except SeeknalError as error:
@@ -148,14 +161,6 @@ def root(
     debug: Annotated[bool, typer.Option(DEBUG, help="Show tracebacks of errors.")] = False,
 ) -> None:
     pass
-
-
-app.command("init")(init)
-app.command("run")(run)
-app.command("parse")(parse)
-app.command("list")(list_nodes)
-app.command("query")(query)
-app.command("plugins", cls=QuickCommand)(list_plugins)
 
 
 def main() -> None:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def parse(project: ProjectPath = Path(), as_json: AsJson = False) -> None:
-    """Read and check all nodes, and write the manifest to target/manifest.json."""
+    """Check all nodes and write the manifest.
+
+    It goes to target/manifest.json, a node a line.
+    """
     from seeknal.workflow.open_project import OpenProject
 
     with OpenProject(project) as opened:

@@ -32,9 +32,9 @@ def query(
     env: EnvironmentName = "prod",
     format: Annotated[Format, typer.Option(help="How to print the answer.")] = Format.table,
 ) -> None:
-    """Query the nodes' data, as in "SELECT * FROM transform.daily_revenue".
+    """Query the nodes' data by their names.
 
-    A name without its kind will do where only one node has it. A table on the screen ends after
+    As in "SELECT * FROM transform.daily_revenue". A name without its kind will do where only one node has it. A table on the screen ends after
     100 rows; csv, json and parquet are whole.
     """
     if format is Format.parquet and sys.stdout.isatty():
