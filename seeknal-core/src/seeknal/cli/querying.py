@@ -34,8 +34,8 @@ def query(
 ) -> None:
     """Query the nodes' data by their names.
 
-    As in "SELECT * FROM transform.daily_revenue". A name without its kind will do where only one node has it. A table on the screen ends after
-    100 rows; csv, json and parquet are whole.
+    As in "SELECT * FROM transform.daily_revenue". A name without its kind will do where only one
+    node has it. A table on the screen ends after 100 rows; csv, json and parquet are whole.
     """
     if format is Format.parquet and sys.stdout.isatty():
         raise RequestError("Parquet is not for the screen: write it to a file with > out.parquet")
