@@ -59,8 +59,8 @@ def dispatch(graph: Graph, executor: ScriptedExecutor) -> dict[str, NodeResult]:
     dispatcher = Dispatcher(tasks_of(graph), executor)
     dispatcher.start()
     results: dict[str, NodeResult] = {}
-    while batch := dispatcher.next_events():
-        for event in batch:
+    while not dispatcher.finished:
+        for event in dispatcher.next_events():
             if isinstance(event, NodeResult):
                 assert event.node_id not in results
                 results[event.node_id] = event
@@ -132,8 +132,9 @@ def test_stop_lets_what_runs_end_and_submits_nothing_more() -> None:
     dispatcher.stop()
     release.set()
     results: dict[str, str] = {}
-    while batch := dispatcher.next_events():
-        results |= {e.node_id: e.status for e in batch if isinstance(e, NodeResult)}
+    while not dispatcher.finished:
+        events = dispatcher.next_events()
+        results |= {e.node_id: e.status for e in events if isinstance(e, NodeResult)}
     executor.close()
     assert results == {"0": "success", "1": "interrupted", "2": "interrupted"}
     assert executor.began == ["0"]

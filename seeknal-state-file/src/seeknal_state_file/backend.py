@@ -44,7 +44,7 @@ class FileBackend:
         self._store.open()
 
     def close(self) -> None:
-        self._store.close()
+        pass
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

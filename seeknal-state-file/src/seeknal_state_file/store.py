@@ -2,11 +2,12 @@
 
 A transaction is first written, whole, to a journal file: that one durable write decides it. Then
 its files are replaced, which needs no waiting for the disk, since the journal would replace them
-again. Journals are dropped when the files they speak of are known to be on disk. Whoever opens
-the folder repeats what the journals say: after a crash that mends it, otherwise it changes nothing.
+again. Journals are dropped when the files they speak of are known to be on disk. What is left of
+them repairs a crash: one that was not carried out is repeated by whoever writes next, and all that
+are left when the machine has been started anew since.
 
-    journal/00000007.json   decided
-    journal/00000007.done   decided, and its files replaced
+    journal/00000007.json       decided
+    journal/00000007.5b1f09e2   decided, and its files replaced since the machine was started
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 CHECKPOINT_AFTER = 64
@@ -59,27 +61,23 @@ class Store:
         self._pending[path] = text
 
     def open(self) -> None:
-        """Mend what a crash, of a process or of the machine, may have left."""
+        """Repair what a crash, of a process or of the machine, may have left."""
         with self._locked():
-            self._replay(self._journals())
+            done = f".{_boot()}"
+            if any(journal.suffix != done for journal in self._journals()):
+                self._replay(self._journals())
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """A transaction: alone among all processes, durable when it ends without an error."""
         with self._locked():
-            self._replay(self._journals("json"))
+            self._replay(self._journals(".json"))
             self._pending = {}
             try:
                 yield
                 self._commit(self._pending)
             finally:
                 self._pending = None
-
-    def close(self) -> None:
-        """Bring everything to disk, so that the next one has nothing to repeat."""
-        if (self._root / "journal").is_dir():
-            with self._locked():
-                self._checkpoint(self._journals())
 
     # --- Inside the lock --------------------------------------------------------------------
 
@@ -98,13 +96,13 @@ class Store:
         journal = self._root / "journal" / f"{number:08}.json"
         self._replace(journal, json.dumps(files), durable=True)
         self._apply(files)
-        done = journal.rename(journal.with_suffix(".done"))
+        done = journal.rename(journal.with_suffix(f".{_boot()}"))
         if len(journals) + 1 >= CHECKPOINT_AFTER:
             self._checkpoint([*journals, done])
 
-    def _journals(self, suffix: str = "*") -> list[Path]:
+    def _journals(self, suffix: str = ".*") -> list[Path]:
         """In the order in which they were decided."""
-        return sorted((self._root / "journal").glob(f"[0-9]*.{suffix}"))
+        return sorted((self._root / "journal").glob(f"[0-9]*{suffix}"))
 
     def _replay(self, journals: list[Path]) -> None:
         """Replace each file once, by the last word on it: readers see no older one in between."""
@@ -113,23 +111,22 @@ class Store:
             last |= json.loads(journal.read_text(encoding="utf-8"))
         self._apply(last)
         for journal in journals:
-            journal.rename(journal.with_suffix(".done"))
+            journal.rename(journal.with_suffix(f".{_boot()}"))
 
     def _apply(self, files: dict[str, str]) -> None:
         for path, text in files.items():
             self._replace(self._root / path, text)
 
     def _checkpoint(self, journals: list[Path]) -> None:
-        self._replay(journals)
+        """Bring to disk what these journals have replaced, and drop them."""
         paths: set[Path] = set()
         for journal in journals:
-            done = journal.with_suffix(".done")
-            paths |= {self._root / p for p in json.loads(done.read_text(encoding="utf-8"))}
+            paths |= {self._root / p for p in json.loads(journal.read_text(encoding="utf-8"))}
         folders = {p for path in paths for p in path.parents if p.is_relative_to(self._root)}
         for path in [*sorted(paths), *sorted(folders)]:
             _sync(path)
         for journal in journals:
-            journal.with_suffix(".done").unlink()
+            journal.unlink()
 
     def _replace(self, path: Path, text: str, *, durable: bool = False) -> None:
         if path.parent not in self._made:
@@ -144,6 +141,15 @@ class Store:
         beside.replace(path)
         if durable:
             _sync(path.parent)
+
+
+@cache
+def _boot() -> str:
+    """Names the time since the machine was started, or this moment where that can't be known."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+    except OSError:
+        return os.urandom(4).hex()
 
 
 def _sync(path: Path) -> None:

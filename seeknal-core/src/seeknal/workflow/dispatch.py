@@ -57,12 +57,16 @@ class Dispatcher:
         with self._lock:
             self._submit_ready()
 
-    def next_events(self) -> list[Event]:
-        """Wait for something to happen, and give all that has; empty when every task is done."""
-        if not self._expected:
-            return []
-        batch = [self._events.get()]
+    @property
+    def finished(self) -> bool:
+        """Whether every task's result has been given out."""
+        return not self._expected
+
+    def next_events(self, timeout: float | None = None) -> list[Event]:
+        """Wait until something happens, for `timeout` seconds at most, and give all that has."""
+        batch: list[Event] = []
         with suppress(Empty):
+            batch.append(self._events.get(timeout=timeout))
             while True:
                 batch.append(self._events.get_nowait())
         self._expected -= sum(isinstance(event, NodeResult) for event in batch)

@@ -26,6 +26,9 @@ from seeknal.workflow.task import NodeResult, RunInfo, RunSummary
 from seeknal.workflow.worker import serving
 
 PUBLISH_ATTEMPTS = 20
+RECORD_EVERY = 0.05
+"""Seconds between two writes of what nodes have come to: many quick nodes share one. What a crash
+loses of it is only the record; the snapshots are found again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +122,23 @@ def _work(
 ) -> None:
     """Run the plan's tasks, tell and record what happens, and fill `results`."""
     dispatcher = Dispatcher(plan.tasks, executor)
+    unrecorded: list[Event] = []
+    due = time.monotonic()
     with _signals_stop(dispatcher):
         dispatcher.start()
-        while batch := dispatcher.next_events():
+        while not dispatcher.finished:
+            batch = dispatcher.next_events(RECORD_EVERY if unrecorded else None)
             if STOP in batch:
                 dispatcher.stop()
                 project.engine.interrupt()
                 batch.remove(STOP)
             results.update({e.node_id: e for e in batch if isinstance(e, NodeResult)})
             _tell(batch, project.plugins.emit, run)
-            _record(batch, project.state, run)
+            unrecorded += batch
+            if time.monotonic() >= due or dispatcher.finished:
+                _record(unrecorded, project.state, run)
+                unrecorded = []
+                due = time.monotonic() + RECORD_EVERY
 
 
 @contextmanager
