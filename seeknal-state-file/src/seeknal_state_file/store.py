@@ -30,14 +30,15 @@ class Store:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._pending: dict[str, str] | None = None
-        self._made: set[Path] = set()
+        self._made: set[str] = set()
 
     def read(self, path: str) -> str | None:
         """What is committed, or what this transaction has written; None where there is nothing."""
         if self._pending is not None and path in self._pending:
             return self._pending[path]
         try:
-            return (self._root / path).read_text(encoding="utf-8")
+            with open(f"{self._root}/{path}", encoding="utf-8") as file:
+                return file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -94,7 +95,7 @@ class Store:
         journals = self._journals()
         number = int(journals[-1].stem) + 1 if journals else 1
         journal = self._root / "journal" / f"{number:08}.json"
-        self._replace(journal, json.dumps(files), durable=True)
+        self._replace(f"journal/{journal.name}", json.dumps(files), durable=True)
         self._apply(files)
         done = journal.rename(journal.with_suffix(f".{_boot()}"))
         if len(journals) + 1 >= CHECKPOINT_AFTER:
@@ -115,7 +116,7 @@ class Store:
 
     def _apply(self, files: dict[str, str]) -> None:
         for path, text in files.items():
-            self._replace(self._root / path, text)
+            self._replace(path, text)
 
     def _checkpoint(self, journals: list[Path]) -> None:
         """Bring to disk what these journals have replaced, and drop them."""
@@ -128,19 +129,22 @@ class Store:
         for journal in journals:
             journal.unlink()
 
-    def _replace(self, path: Path, text: str, *, durable: bool = False) -> None:
-        if path.parent not in self._made:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._made.add(path.parent)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
+    def _replace(self, path: str, text: str, *, durable: bool = False) -> None:
+        """path: relative to the root. Plain strings: this is done for every node of every run."""
+        full = f"{self._root}/{path}"
+        folder, _, name = full.rpartition("/")
+        if folder not in self._made:
+            os.makedirs(folder, exist_ok=True)
+            self._made.add(folder)
+        beside = f"{folder}/.{name}.{os.getpid()}"
+        with open(beside, "wb") as file:
+            file.write(text.encode())
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        beside.replace(path)
+        os.replace(beside, full)
         if durable:
-            _sync(path.parent)
+            _sync(Path(folder))
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
@@ -19,7 +19,11 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
-        return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(self).items()}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in self.times:
+            if values[name] is not None:
+                values[name] = values[name].isoformat()
+        return values
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -31,14 +35,14 @@ class Record:
 
     def with_fields(self, changes: Mapping[str, Any]) -> Self:
         """A copy with other values. Raises RequestError for a field that there isn't."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        names = [f.name for f in fields(self)]
         for name in changes:
-            if name not in values:
+            if name not in names:
                 raise RequestError(
-                    f"{self.what} has no field '{name}'.{did_you_mean(name, values)} "
-                    f"It has {', '.join(values)}."
+                    f"{self.what} has no field '{name}'.{did_you_mean(name, names)} "
+                    f"It has {', '.join(names)}."
                 )
-        return type(self)(**{**values, **changes})
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True)
