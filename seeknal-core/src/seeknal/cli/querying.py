@@ -6,7 +6,7 @@ import sys
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -69,7 +69,7 @@ def _show(answer: Rows) -> None:
         table.add_column(Text(name), justify="right" if _is_number(kind) else "left")
     shown = list(islice(answer.rows, SHOWN_ROWS))
     for row in shown:
-        table.add_row(*(Text("NULL", "dim") if v is None else Text(_text(v)) for v in row))
+        table.add_row(*(Text("NULL", "dim") if v is None else Text(str(v)) for v in row))
     console = Console()
     if not console.is_terminal:
         console.width = 10_000
@@ -80,7 +80,3 @@ def _show(answer: Rows) -> None:
 
 def _is_number(kind: str) -> bool:
     return kind.startswith(("DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "NUMBER")) or "INT" in kind
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)

@@ -1,0 +1,31 @@
+from seeknal.pipeline import transform
+
+BAD_WEATHER = {
+    "rain": "precip >= 0.1",
+    "gusts": "gust >= 35",
+    "fog": "visibility < 1",
+    "frost": "temp < 20",
+}
+
+
+@transform(description="What bad weather costs, in delays and cancellations", tags=["report"])
+def weather_effects(ctx):
+    flights = ctx.ref("transform.weather_at_departure")
+    good = f"NOT ({' OR '.join(BAD_WEATHER.values())})"
+    by_weather = [effect(flights, kind, when) for kind, when in [*BAD_WEATHER.items(), ("none", good)]]
+    result = by_weather[0]
+    for other in by_weather[1:]:
+        result = result.union(other)
+    return result.order("cancelled_pct DESC")
+
+
+def effect(flights, kind, when):
+    return flights.filter(when).aggregate(
+        f"""
+        '{kind}' AS bad_weather,
+        count(*) AS flights,
+        round(100 * avg(cancelled::int), 1) AS cancelled_pct,
+        round(100 * avg(delayed::int), 1) AS delayed_pct,
+        round(avg(dep_delay), 1) AS mean_delay
+        """
+    )
