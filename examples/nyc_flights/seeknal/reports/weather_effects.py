@@ -1,3 +1,5 @@
+from functools import reduce
+
 from seeknal.pipeline import transform
 
 BAD_WEATHER = {
@@ -12,11 +14,9 @@ BAD_WEATHER = {
 def weather_effects(ctx):
     flights = ctx.ref("transform.weather_at_departure")
     good = f"NOT ({' OR '.join(BAD_WEATHER.values())})"
-    by_weather = [effect(flights, kind, when) for kind, when in [*BAD_WEATHER.items(), ("none", good)]]
-    result = by_weather[0]
-    for other in by_weather[1:]:
-        result = result.union(other)
-    return result.order("cancelled_pct DESC")
+    kinds = {**BAD_WEATHER, "none": good}
+    effects = [effect(flights, kind, when) for kind, when in kinds.items()]
+    return reduce(lambda one, other: one.union(other), effects).order("cancelled_pct DESC")
 
 
 def effect(flights, kind, when):
