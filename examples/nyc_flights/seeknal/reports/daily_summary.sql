@@ -12,7 +12,7 @@ WITH traffic AS (
     SELECT
         day,
         count(*) AS flights,
-        count_if(cancelled) AS cancelled,
+        count(*) FILTER (cancelled) AS cancelled,
         round(100 * avg(delayed::int), 1) AS delayed,
         max(gust) AS gust,
         min(visibility) AS visibility
