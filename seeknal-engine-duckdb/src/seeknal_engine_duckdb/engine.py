@@ -101,6 +101,9 @@ class DuckDBEngine:
                 raise
         return Built(rows, size)
 
+    def flush(self) -> None:
+        self._storage.flush()
+
     def _write(self, job: Job, connection: duckdb.DuckDBPyConnection, path: str) -> int:
         node, config = job.node, job.node.config
         tables = {i: self._table(s) for i, s in job.inputs.items()}

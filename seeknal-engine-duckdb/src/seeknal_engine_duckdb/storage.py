@@ -2,12 +2,14 @@
 
     <storage>/snapshots/<node id>/<snapshot id>/data.parquet
 
-A file is written beside its place and renamed into it, so that what is there is whole.
+A file is written beside its place and renamed into it, so that what is there is whole; and one
+that the machine lost the end of, when it went down before `flush`, is not taken for whole.
 """
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 DATA_FILE = "data.parquet"
+_PARQUET_END = b"PAR1"
 
 
 class Storage(Protocol):
@@ -33,7 +36,10 @@ class Storage(Protocol):
         """Where to write it first: a place of this call's own."""
 
     def publish(self, beside: str, snapshot: Snapshot) -> int:
-        """Move what was written into its place, durably, and return its size in bytes."""
+        """Move what was written into its place, and return its size in bytes."""
+
+    def flush(self) -> None:
+        """Make durable what has been published."""
 
     def discard(self, beside: str) -> None:
         """Remove what was written and is not to be published; harmless when there is nothing."""
@@ -58,6 +64,7 @@ class LocalStorage:
 
     def __init__(self, root: Path) -> None:
         self._root = f"{root}/snapshots"
+        self._unflushed: deque[str] = deque()
 
     def attach(self, connection: DuckDBPyConnection) -> None:
         pass
@@ -71,20 +78,45 @@ class LocalStorage:
         return f"{folder}/{_own_name()}"
 
     def publish(self, beside: str, snapshot: Snapshot) -> int:
-        descriptor = os.open(beside, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-            size = os.fstat(descriptor).st_size
-        finally:
-            os.close(descriptor)
-        os.rename(beside, self.path(snapshot))
+        path = self.path(snapshot)
+        size = os.stat(beside).st_size
+        os.rename(beside, path)
+        self._unflushed.append(path)
         return size
+
+    def flush(self) -> None:
+        folders: set[str] = set()
+        while self._unflushed:
+            path = self._unflushed.popleft()
+            _sync(path)
+            folder = os.path.dirname(path)
+            folders |= {folder, os.path.dirname(folder), self._root}
+        for folder in folders:
+            _sync(folder)
 
     def discard(self, beside: str) -> None:
         Path(beside).unlink(missing_ok=True)
 
     def existing(self, snapshots: Iterable[Snapshot]) -> set[Snapshot]:
-        return {s for s in snapshots if os.path.exists(self.path(s))}
+        return {s for s in snapshots if _is_whole(self.path(s))}
+
+
+def _is_whole(path: str) -> bool:
+    """Whether a Parquet file is there with its end, which is written last."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            file.seek(-len(_PARQUET_END), os.SEEK_END)
+            return file.read() == _PARQUET_END
+    except OSError:
+        return False
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class RemoteStorage:
@@ -111,6 +143,9 @@ class RemoteStorage:
         size = int(self._fs.size(beside))
         self._fs.mv(beside, self.path(snapshot))
         return size
+
+    def flush(self) -> None:
+        pass
 
     def discard(self, beside: str) -> None:
         if self._fs.exists(beside):

@@ -76,9 +76,12 @@ class Engine(Protocol):
     def build(self, job: Job) -> Built:
         """Compute a node and write its snapshot.
 
-        The snapshot appears at once and whole, or not at all, and stays so whatever dies when;
-        one that is already there is replaced. Raises BuildError, or whatever `job` raises.
+        The snapshot appears at once and whole, or not at all, whatever dies when; one that is
+        already there is replaced. Raises BuildError, or whatever `job` raises.
         """
+
+    def flush(self) -> None:
+        """Make durable what this engine has built: called before anything is said to be done."""
 
     def query(self, sql: str, tables: Mapping[str, Snapshot]) -> Rows:
         """Run a query in which node ids, and unambiguous names, are tables.

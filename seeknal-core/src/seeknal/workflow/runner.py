@@ -136,6 +136,7 @@ def _work(
             _tell(batch, project.plugins.emit, run)
             unrecorded += batch
             if time.monotonic() >= due or dispatcher.finished:
+                project.engine.flush()
                 _record(unrecorded, project.state, run)
                 unrecorded = []
                 due = time.monotonic() + RECORD_EVERY

@@ -21,17 +21,23 @@ from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.task import NodeResult, Task
 
 _open: dict[str, OpenProject] = {}
+_served: set[str] = set()
 _opening = threading.Lock()
 
 
 @contextmanager
 def serving(project: OpenProject) -> Iterator[None]:
-    """Let the tasks that run in this process use a project that is open already."""
+    """Let the tasks that run in this process use a project that is open already.
+
+    Whoever opened it flushes its engine, too, for many tasks at a time.
+    """
     key = str(project.root)
     _open[key] = project
+    _served.add(key)
     try:
         yield
     finally:
+        _served.discard(key)
         del _open[key]
 
 
@@ -43,6 +49,8 @@ def execute(task: Task) -> NodeResult:
         project = _project(task.project_path)
         node = project.manifest.node(task.node_id)
         built = _build(project, node, task)
+        if task.project_path not in _served:
+            project.engine.flush()
     except Exception as error:
         return NodeResult(
             node_id=task.node_id,
