@@ -24,7 +24,8 @@ hooks in the group `seeknal.hooks`. A listener that raises is logged by name and
 all are called from one thread, in the order of their names.
 
 **Commands.** The group `seeknal.commands`, without a hook: the entry point names a `typer.Typer`,
-and its key is the command, as in `seeknal <key>`.
+and its key is the command, as in `seeknal <key>`. An app with one command is that command; give
+it a callback to make it a group.
 
 To add a kind of provider: write its hook and its `Kind` below, and ask `Plugins.create` for one.
 """

@@ -111,7 +111,7 @@ class Plugins:
         """
         if (kind.group, name) in self._registered:
             plugin = self._registered[kind.group, name]
-            return self._offer(kind, name, plugin, "registered in this process")
+            return self._offer(kind, name, plugin, "this process")
         found = self._one(kind.group, kind.label, name)
         return self._offer(kind, name, self._load(found, kind.label), found.origin)
 
@@ -379,7 +379,9 @@ def _check_options(
     options: Mapping[str, object],
 ) -> None:
     """Compare options with the factory's signature, so that only its own errors come from it."""
-    parameters = list(inspect.signature(create).parameters.values())
+    parameters = _parameters(create)
+    if parameters is None:
+        return
     given = len(list(context))
     settable = [
         p for p in parameters[given:] if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
@@ -403,11 +405,19 @@ def resolve_paths(
 ) -> dict[str, Any]:
     """Options with every parameter annotated `Path` taken relative to `root`, defaults too."""
     resolved = dict(options)
-    for parameter in inspect.signature(create).parameters.values():
+    for parameter in _parameters(create) or []:
         value = options.get(parameter.name, parameter.default)
         if "Path" in _annotated(parameter) and isinstance(value, str | Path):
             resolved[parameter.name] = root / value
     return resolved
+
+
+def _parameters(create: Callable[..., object]) -> list[inspect.Parameter] | None:
+    """None for the few builtins that do not tell."""
+    try:
+        return list(inspect.signature(create).parameters.values())
+    except (ValueError, TypeError):
+        return None
 
 
 def _annotated(parameter: inspect.Parameter) -> list[str]:

@@ -119,10 +119,10 @@ def _command(name: str, plugin: object) -> Any:
         raise SeeknalError(
             f"The command '{name}' is a {type(plugin).__name__}, and not a typer.Typer."
         )
-    if plugin.registered_callback is None and len(plugin.registered_commands) > 1:
-        plugin.callback()(lambda: None)
     command = typer.main.get_command(plugin)
     command.name = name
+    if not command.help and isinstance(plugin.info.help, str):
+        command.help = plugin.info.help
     return command
 
 
