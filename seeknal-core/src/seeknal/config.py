@@ -119,7 +119,7 @@ def find_root(path: str | Path) -> Path:
 def load_settings(root: Path) -> Settings:
     """Read and validate a project's settings. Raises ProjectError with all that is wrong."""
     try:
-        text = (root / PROJECT_FILE).read_text(encoding="utf-8")
+        text = (root / PROJECT_FILE).read_text(encoding="utf-8-sig")
         return Settings.model_validate(load_mapping(text))
     except UnicodeDecodeError:
         raise ProjectError([Problem("is not UTF-8 text", PROJECT_FILE)]) from None

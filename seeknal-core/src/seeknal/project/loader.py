@@ -121,7 +121,7 @@ class _Reader:
         if known is not None:
             return known
         try:
-            text = Path(full).read_text(encoding="utf-8")
+            text = Path(full).read_text(encoding="utf-8-sig")
         except (UnicodeDecodeError, OSError) as error:
             what = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
             return Parsed(problems=[Problem(what, path)])
@@ -205,6 +205,6 @@ def _missing_files(root: Path, nodes: Sequence[Node]) -> list[Problem]:
         try:
             files_of(root, node)
         except BuildError as error:
-            text = (root / node.file_path).read_text(encoding="utf-8")
+            text = (root / node.file_path).read_text(encoding="utf-8-sig")
             problems.append(_problem(Flaw(str(error), key=("table",)), node, text))
     return problems

@@ -138,7 +138,7 @@ def load_common(folder: Path, root: Path) -> tuple[dict[str, Any], list[Problem]
     for path in sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]):
         where = path.relative_to(root).as_posix()
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
             data = load_mapping(text)
         except UnicodeDecodeError:
             problems.append(Problem("is not UTF-8 text", where))
