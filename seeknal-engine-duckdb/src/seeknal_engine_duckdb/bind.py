@@ -22,6 +22,7 @@ def bind(
     """
     parts: list[str] = []
     views: dict[str, str] = {}
+    by_lower = {node_id.lower(): node_id for node_id in tables}
     position = 0
     for mention in mentions(sql):
         if mention.how == "ref":
@@ -37,8 +38,9 @@ def bind(
                     line=line_at(sql, mention.start),
                 )
             views[f"input_{index}"] = inputs[index]
-        elif mention.how == "table" and mention.target in tables:
-            views[mention.target] = mention.target
+        elif mention.how == "table" and mention.target.lower() in by_lower:
+            node_id = by_lower[mention.target.lower()]
+            views[node_id] = node_id
     parts.append(sql[position:])
     return "".join(parts), views
 

@@ -30,6 +30,8 @@ from seeknal_engine_duckdb.storage import open_storage
 _LINE = re.compile(r"\n+LINE (\d+): ")
 _MAY_BE_HUGE = re.compile(r"sum|count_?if|huge|int128|\d{18}|\bmd5_number", re.IGNORECASE)
 """What makes 128-bit integers in DuckDB, or may: to ask for a query's types costs a third of it."""
+_QUERIES = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
+"""MULTI is a PIVOT whose columns depend on the data."""
 _FETCH = 1000
 _COPY_OPTIONS = {
     "csv": "FORMAT csv, HEADER",
@@ -61,7 +63,7 @@ class DuckDBEngine:
         self._database.execute(
             f"SET temp_directory = {literal(str(workspace.root / TARGET_FOLDER / 'tmp'))}"
         )
-        self._database.execute(f"SET TimeZone = {literal(workspace.timezone)}")
+        self._database.execute(f"SET GLOBAL TimeZone = {literal(workspace.timezone)}")
         self._storage.attach(self._database)
         self._open: set[duckdb.DuckDBPyConnection] = set()
         self._lock = threading.Lock()
@@ -80,7 +82,7 @@ class DuckDBEngine:
         except duckdb.Error as error:
             message, line = _explain(error)
             return [Flaw(message, line)]
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        if len(statements) != 1 or statements[0].type not in _QUERIES:
             return [Flaw("a node is one SELECT statement")]
         return ()
 
@@ -235,6 +237,9 @@ def _copy(
         columns = connection.execute(f"DESCRIBE\n{select}").fetchall()
         select = _without_huge(select, [name for name, kind, *_ in columns if "HUGEINT" in kind])
     row = connection.execute(f"COPY (\n{select}\n) TO {literal(path)} (FORMAT parquet)").fetchone()
+    if row is None:  # what a PIVOT that depends on the data answers
+        count = f"SELECT num_rows FROM parquet_file_metadata({literal(path)})"
+        row = connection.execute(count).fetchone()
     return int(row[0]) if row else 0
 
 
