@@ -196,8 +196,8 @@ def test_integers_of_128_bits_stay_exact(engine: DuckDBEngine) -> None:
 def test_a_pivot_whose_columns_depend_on_the_data(engine: DuckDBEngine, orders: str) -> None:
     node = transform("pivot ref('transform.o') on id using sum(amount)::int", orders)
     assert list(engine.check(node)) == []
-    assert build(engine, node).rows == 3
-    assert sorted(rows(engine, 'select "2" from t', "transform.t"), key=str)[0] == (20,)
+    assert build(engine, node).rows == 1
+    assert rows(engine, 'select "0", "1", "2" from t', "transform.t") == [(0, 10, 20)]
 
 
 def test_the_order_of_rows_is_kept(engine: DuckDBEngine) -> None:
