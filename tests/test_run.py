@@ -307,6 +307,29 @@ def test_a_node_starts_the_moment_its_last_input_is_done(project: Path) -> None:
     assert finished.index("transform.report") < finished.index("transform.slow")
 
 
+def test_workers_bound_how_many_nodes_run_at_once(project: Path) -> None:
+    running: set[str] = set()
+    most = 0
+
+    class Listener:
+        @hookimpl
+        def seeknal_node_started(self, node_id: str) -> None:
+            nonlocal most
+            running.add(node_id)
+            most = max(most, len(running))
+
+        @hookimpl
+        def seeknal_node_finished(self, result: object) -> None:
+            running.discard(result.node_id)  # type: ignore[attr-defined]
+
+    for number in range(8):
+        write(project, f"seeknal/x{number}.sql", f"select {number} from range(100000)")
+    with OpenProject(project) as opened:
+        opened.plugins.listen("count", Listener())
+        run_project(opened, RunRequest(workers=1))
+    assert most == 1
+
+
 def test_a_listener_that_raises_stops_nothing(
     project: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from seeknal.errors import Problem, ProjectError, RequestError, did_you_mean
 from seeknal.names import NAME, NAME_RULE, PROJECT_FILE
@@ -14,27 +22,27 @@ from seeknal.yaml_text import YamlError, explain, line_of, load_mapping
 
 
 class Choice(BaseModel):
-    """A provider by name, and its options.
-
-    Written as a name, or as a mapping of `name` and, under each provider's name, its options.
-    """
+    """A provider by name, and its options."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     options: dict[str, Any] = {}
 
-    @model_validator(mode="before")
-    @classmethod
-    def _from_yaml(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"name": value}
-        if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-            raise ValueError("give a name, or a mapping with `name:`")
-        for key, options in value.items():
-            if key != "name" and not isinstance(options, dict):
-                raise ValueError(f"options of '{key}' go in a mapping under its name")
-        return {"name": value["name"], "options": value.get(value["name"], {})}
+
+def _as_choice(value: Any) -> Any:
+    """Written as a name, or as a mapping of `name` and, under each provider's name, its options."""
+    if isinstance(value, str):
+        return {"name": value}
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+        raise ValueError("give a name, or a mapping with `name:`")
+    for key, options in value.items():
+        if key != "name" and not isinstance(options, dict):
+            raise ValueError(f"options of '{key}' go in a mapping under its name")
+    return {"name": value["name"], "options": value.get(value["name"], {})}
+
+
+Written = Annotated[Choice, BeforeValidator(_as_choice)]
 
 
 class PluginSettings(BaseModel):
@@ -58,9 +66,9 @@ class Settings(BaseModel):
     version: str = "0"
     timezone: str = "UTC"
     storage: str = "target"
-    state: Choice = Choice(name="file")
-    engine: Choice = Choice(name="duckdb")
-    executor: Choice = Choice(name="local")
+    state: Written = Choice(name="file")
+    engine: Written = Choice(name="duckdb")
+    executor: Written = Choice(name="local")
     classifiers: list[str] = ["text"]
     plugins: PluginSettings = PluginSettings()
     params: dict[str, Any] = {}
