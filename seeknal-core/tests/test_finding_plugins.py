@@ -17,8 +17,9 @@ from seeknal.errors import (
     MissingPluginError,
     RequestError,
 )
+from seeknal.factories import resolve_paths
 from seeknal.hookspecs import ENGINE, EXECUTOR, KINDS, SCHEDULER, STATE_BACKEND, Offer, hookimpl
-from seeknal.plugins import Plugins, resolve_paths
+from seeknal.plugins import Plugins
 
 GOOD = """\
 from seeknal.hookspecs import Offer, hookimpl

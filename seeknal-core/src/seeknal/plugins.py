@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -22,9 +22,9 @@ from seeknal.errors import (
     DisabledPluginError,
     MissingPluginError,
     PluginError,
-    RequestError,
     did_you_mean,
 )
+from seeknal.factories import check_options
 from seeknal.names import PROJECT_FILE
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Plugins:
         context: what Seeknal gives to every provider of the kind. options: what the project sets.
         """
         offer = self.get(kind, name)
-        _check_options(offer.create, kind.label, name, context, options)
+        check_options(offer.create, kind.label, name, context, options)
         try:
             return offer.create(*context, **options)
         except ImportError as error:
@@ -369,59 +369,3 @@ def _extras_of_core() -> list[str]:
         return metadata(CORE).get_all("Provides-Extra") or []
     except PackageNotFoundError:
         return []
-
-
-def _check_options(
-    create: Callable[..., object],
-    label: str,
-    name: str,
-    context: Iterable[object],
-    options: Mapping[str, object],
-) -> None:
-    """Compare options with the factory's signature, so that only its own errors come from it."""
-    parameters = _parameters(create)
-    if parameters is None:
-        return
-    given = len(list(context))
-    settable = [
-        p for p in parameters[given:] if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    ]
-    names = [p.name for p in settable]
-    accepts = f"{name} accepts: {', '.join(names)}." if names else f"{name} has no options."
-    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-        for option in options:
-            if option not in names:
-                raise RequestError(
-                    f"The {label} '{name}' has no option '{option}'."
-                    f"{did_you_mean(option, names)} {accepts}"
-                )
-    missing = [p.name for p in settable if p.default is p.empty and p.name not in options]
-    if missing:
-        raise RequestError(f"The {label} '{name}' needs {', '.join(missing)}. {accepts}")
-
-
-def resolve_paths(
-    create: Callable[..., object], root: Path, options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Options with every parameter annotated `Path` taken relative to `root`, defaults too."""
-    resolved = dict(options)
-    for parameter in _parameters(create) or []:
-        value = options.get(parameter.name, parameter.default)
-        if "Path" in _annotated(parameter) and isinstance(value, str | Path):
-            resolved[parameter.name] = root / value
-    return resolved
-
-
-def _parameters(create: Callable[..., object]) -> list[inspect.Parameter] | None:
-    """None for the few builtins that do not tell."""
-    try:
-        return list(inspect.signature(create).parameters.values())
-    except (ValueError, TypeError):
-        return None
-
-
-def _annotated(parameter: inspect.Parameter) -> list[str]:
-    """The names in an annotation, which is text where annotations are postponed."""
-    annotation = parameter.annotation
-    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    return re.findall(r"\w+", text)

@@ -11,9 +11,10 @@ from typing import Any, Self, TypeVar
 from seeknal.config import Choice, Settings, find_root, load_settings
 from seeknal.dag.manifest import Manifest, Node
 from seeknal.errors import Flaw, MissingPluginError
+from seeknal.factories import resolve_paths
 from seeknal.hookspecs import ENGINE, EXECUTOR, STATE_BACKEND, Kind
 from seeknal.names import TARGET_FOLDER
-from seeknal.plugins import Plugins, resolve_paths
+from seeknal.plugins import Plugins
 from seeknal.project.loader import Loaded, load
 from seeknal.project.source_files import ContentVersions
 from seeknal.state.backend import StateBackend
