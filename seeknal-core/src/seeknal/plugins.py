@@ -1,17 +1,15 @@
 """Find plugins by name, import only the one that is asked for, and keep the broken apart.
 
 Entry points are the index, hooks are the contract. Listing names reads package metadata and
-imports nothing. `seeknal.hookspecs` says what a plugin author writes.
+imports nothing. Every plugin has a plugin manager of its own, so that nothing that one does
+reaches another. `seeknal.hookspecs` says what a plugin author writes.
 """
 
 from __future__ import annotations
 
 import inspect
-import os
-import re
-import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -25,30 +23,18 @@ from seeknal.errors import (
     did_you_mean,
 )
 from seeknal.factories import check_options
+from seeknal.installed import Announced, extras_of, normalized, read_index
 from seeknal.names import PROJECT_FILE
 
 if TYPE_CHECKING:
     import pluggy
-    from importlib_metadata import EntryPoint
+    import typer
 
     from seeknal.hookspecs import Kind, Offer
 
 T = TypeVar("T")
 CORE = "seeknal-core"
-
-
-class Announced(NamedTuple):
-    """What a distribution's metadata says of one plugin; nothing has been imported."""
-
-    group: str
-    name: str
-    distribution: str
-    version: str
-    entry_point: EntryPoint
-
-    @property
-    def origin(self) -> str:
-        return f"{self.distribution} {self.version}"
+THIS_PROCESS = "this process"
 
 
 class Listed(NamedTuple):
@@ -70,7 +56,7 @@ class Plugins:
     """
 
     def __init__(self, disabled: Mapping[str, str] | None = None) -> None:
-        self._disabled = dict(disabled or {})
+        self._disabled = {normalized(name): place for name, place in (disabled or {}).items()}
         self._registered: dict[tuple[str, str], object] = {}
         self._listeners: dict[str, object] = {}
 
@@ -83,7 +69,7 @@ class Plugins:
         """
         place = root / PROJECT_FILE
         try:
-            text = place.read_text(encoding="utf-8")
+            text = place.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError):
             return cls()
         if "disable" not in text:
@@ -92,7 +78,7 @@ class Plugins:
 
         try:
             names = yaml.safe_load(text)["plugins"]["disable"]
-        except (yaml.YAMLError, KeyError, TypeError):
+        except Exception:
             return cls()
         return cls({str(name): str(place) for name in names} if isinstance(names, list) else {})
 
@@ -109,36 +95,62 @@ class Plugins:
 
         Raises MissingPluginError, AmbiguousPluginError, DisabledPluginError, BrokenPluginError.
         """
-        if (kind.group, name) in self._registered:
-            plugin = self._registered[kind.group, name]
-            return self._offer(kind, name, plugin, "this process")
-        found = self._one(kind.group, kind.label, name)
-        return self._offer(kind, name, self._load(found, kind.label), found.origin)
-
-    def module(self, kind: Kind[Any], name: str) -> object:
-        """What the entry point of a name leads to, for what it holds besides its hook.
-
-        Raises like `get`.
-        """
-        return self._load(self._one(kind.group, kind.label, name), kind.label)
+        return self._offer(kind, name, *self._find(kind, name))
 
     def create(self, kind: Kind[T], name: str, *context: object, **options: Any) -> T:
         """Make what a name stands for.
 
         context: what Seeknal gives to every provider of the kind. options: what the project sets.
         """
-        offer = self.get(kind, name)
+        plugin, origin = self._find(kind, name)
+        offer = self._offer(kind, name, plugin, origin)
         check_options(offer.create, kind.label, name, context, options)
         try:
             return offer.create(*context, **options)
         except ImportError as error:
-            raise BrokenPluginError(
-                f"The {kind.label} '{name}' can't be used: {type(error).__name__}: {error}"
-            ) from error
+            raise _broken(kind.label, name, origin, "can't be used", error) from error
+
+    def module(self, kind: Kind[Any], name: str) -> object:
+        """What the entry point of a name leads to, for what it holds besides its hook.
+
+        Raises like `get`.
+        """
+        return self._find(kind, name)[0]
 
     def register(self, kind: Kind[Any], name: str, plugin: object) -> None:
         """Offer a plugin of this process under a name, before whatever is installed."""
         self._registered[kind.group, name] = plugin
+
+    def _find(self, kind: Kind[Any], name: str) -> tuple[object, str]:
+        """A plugin, and whose it is."""
+        if (kind.group, name) in self._registered:
+            return self._registered[kind.group, name], THIS_PROCESS
+        found = self._one(kind.group, kind.label, name)
+        return _load(found, kind.label), found.origin
+
+    def _offer(self, kind: Kind[T], name: str, plugin: object, origin: str) -> Offer[T]:
+        from seeknal.hookspecs import Offer
+
+        hook = kind.hook.__name__
+        try:
+            offer = getattr(_manager_of(plugin, name).hook, hook)()
+        except (Exception, SystemExit) as error:
+            raise _broken(kind.label, name, origin, "fails", error) from error
+        wrong = None
+        if offer is None:
+            wrong = f"does not implement {hook}()"
+        elif not isinstance(offer, Offer):
+            wrong = f"returns {type(offer).__name__} from {hook}(), and not an Offer"
+        elif not callable(offer.create):
+            wrong = f"offers {offer.create!r} as `create`, which can't be called"
+        elif not isinstance(offer.summary, str):
+            wrong = f"offers {offer.summary!r} as `summary`, which is no text"
+        if wrong:
+            raise _broken(kind.label, name, origin, wrong)
+        checked: Offer[T] = offer
+        return checked
+
+    # --- The index --------------------------------------------------------------------------
 
     def announced(self, group: str) -> list[Announced]:
         """Everything that installed distributions announce in a group, sorted by name."""
@@ -146,27 +158,11 @@ class Plugins:
 
     @cached_property
     def _index(self) -> dict[str, list[Announced]]:
-        """By group. Of a distribution that is installed twice, the first on the path counts."""
-        from importlib_metadata import distributions
-
-        index: dict[str, list[Announced]] = defaultdict(list)
-        seen: set[str] = set()
-        for distribution in distributions(path=[p for p in sys.path if os.path.isdir(p or ".")]):
-            if "[seeknal." not in (distribution.read_text("entry_points.txt") or ""):
-                continue
-            name, version = _name_and_version(distribution.read_text)
-            if name not in seen:
-                seen.add(name)
-                for point in distribution.entry_points:
-                    index[point.group].append(
-                        Announced(point.group, point.name, name, version, point)
-                    )
-        for found in index.values():
-            found.sort(key=lambda a: (a.name, a.distribution))
-        return index
+        return read_index()
 
     def _disabled_by(self, found: Announced) -> str | None:
-        return self._disabled.get(found.name) or self._disabled.get(found.distribution)
+        names = (normalized(found.name), normalized(found.distribution))
+        return next((self._disabled[name] for name in names if name in self._disabled), None)
 
     def _one(self, group: str, label: str, name: str) -> Announced:
         found = [a for a in self.announced(group) if a.name == name]
@@ -181,71 +177,15 @@ class Plugins:
             origins = " and ".join(a.origin for a in enabled)
             raise AmbiguousPluginError(
                 f"The {label} '{name}' is offered by {origins}. Uninstall one of them, or name "
-                "its distribution under `plugins: disable:` in seeknal_project.yml."
+                f"its distribution under `plugins: disable:` in {PROJECT_FILE}."
             )
         return enabled[0]
 
     def _missing(self, group: str, label: str, name: str) -> str:
         installed = sorted({a.name for a in self.announced(group)})
         known = f"Installed: {', '.join(installed)}." if installed else "None is installed."
-        extra = f' Try: pip install "{CORE}[{name}]"' if name in _extras_of_core() else ""
+        extra = f' Try: pip install "{CORE}[{name}]"' if name in extras_of(CORE) else ""
         return f"No {label} is called '{name}'.{did_you_mean(name, installed)} {known}{extra}"
-
-    def _load(self, found: Announced, label: str) -> object:
-        try:
-            return found.entry_point.load()
-        except (Exception, SystemExit) as error:
-            raise BrokenPluginError(
-                f"The {label} '{found.name}' of {found.origin} can't be loaded: "
-                f"{type(error).__name__}: {error}"
-            ) from error
-
-    def _offer(self, kind: Kind[T], name: str, plugin: object, origin: str) -> Offer[T]:
-        from seeknal.hookspecs import Offer
-
-        def broken(what: str, cause: BaseException | None = None) -> BrokenPluginError:
-            error = BrokenPluginError(f"The {kind.label} '{name}' of {origin} {what}")
-            error.__cause__ = cause
-            return error
-
-        hook = kind.hook.__name__
-        try:
-            self._admit(plugin, f"{kind.group}:{name}")
-            offer = self._call_one(plugin, hook)
-        except (Exception, SystemExit) as error:
-            raise broken(f"fails: {type(error).__name__}: {error}", error) from error
-        if offer is None:
-            raise broken(f"does not implement {hook}().")
-        if not isinstance(offer, Offer):
-            raise broken(f"returns {type(offer).__name__} from {hook}(), and not an Offer.")
-        return offer
-
-    # --- pluggy -----------------------------------------------------------------------------
-
-    @cached_property
-    def _manager(self) -> pluggy.PluginManager:
-        import pluggy
-
-        from seeknal import hookspecs
-
-        manager = pluggy.PluginManager("seeknal")
-        manager.add_hookspecs(hookspecs)
-        return manager
-
-    def _admit(self, plugin: object, name: str) -> None:
-        """Register with pluggy, once, and refuse hooks that nobody will ever call."""
-        if self._manager.is_registered(plugin):
-            return
-        self._manager.register(plugin, name)
-        try:
-            self._manager.check_pending()
-        except Exception:
-            self._manager.unregister(plugin)
-            raise
-
-    def _call_one(self, plugin: object, hook: str) -> object:
-        others = [p for p in self._manager.get_plugins() if p is not plugin]
-        return self._manager.subset_hook_caller(hook, others)()
 
     # --- Events -----------------------------------------------------------------------------
 
@@ -259,42 +199,58 @@ class Plugins:
         for name, call in self._callers.get(hook.__name__, []):
             try:
                 call(**event)
-            except Exception as error:
-                _warn(
-                    "The listener '%s' failed in %s: %s: %s",
-                    name,
-                    hook.__name__,
-                    type(error).__name__,
-                    error,
-                )
+            except (Exception, SystemExit) as error:
+                _warn(f"The listener '{name}' failed in {hook.__name__}: {_told(error)}")
 
     @cached_property
     def _callers(self) -> dict[str, list[tuple[str, Callable[..., object]]]]:
-        """For each event hook, its listeners: one caller apiece, so that each fails alone."""
+        """For each event hook, the listeners that have it, by their names."""
+        callers: dict[str, list[tuple[str, Callable[..., object]]]] = defaultdict(list)
+        for name, manager in sorted(self._listening(), key=lambda pair: pair[0]):
+            for hook, caller in vars(manager.hook).items():
+                if not hook.startswith("_") and caller.get_hookimpls():
+                    callers[hook].append((name, caller))
+        return callers
+
+    def _listening(self) -> Iterator[tuple[str, pluggy.PluginManager]]:
         from seeknal.hookspecs import HOOKS_GROUP
 
-        listeners = dict(self._listeners)
+        known: list[object] = []
+        for name, listener in self._listeners.items():
+            known.append(listener)
+            yield name, _manager_of(listener, name)
         for found in self.announced(HOOKS_GROUP):
             if self._disabled_by(found):
                 continue
             try:
-                plugin = self._load(found, "listener")
-                self._admit(plugin, f"{HOOKS_GROUP}:{found.distribution}:{found.name}")
-            except Exception as error:
-                _warn("%s", error)
+                plugin = _load(found, "listener")
+                manager = _checked_listener(found, plugin)
+            except PluginError as error:
+                _warn(str(error))
                 continue
-            if not any(plugin is other for other in listeners.values()):
-                listeners[found.name] = plugin
-        for name, listener in self._listeners.items():
-            self._admit(listener, name)
+            if not any(plugin is other for other in known):
+                known.append(plugin)
+                yield found.name, manager
 
-        callers: dict[str, list[tuple[str, Callable[..., object]]]] = defaultdict(list)
-        for name, listener in sorted(listeners.items()):
-            others = [p for p in self._manager.get_plugins() if p is not listener]
-            for caller in self._manager.get_hookcallers(listener) or []:
-                subset = self._manager.subset_hook_caller(caller.name, others)
-                callers[caller.name].append((name, subset))
-        return callers
+    # --- Commands ---------------------------------------------------------------------------
+
+    def commands(self) -> list[str]:
+        """Names of the commands that plugins bring; imports nothing."""
+        from seeknal.hookspecs import COMMANDS_GROUP
+
+        return sorted({a.name for a in self.announced(COMMANDS_GROUP) if not self._disabled_by(a)})
+
+    def origin_of_command(self, name: str) -> str:
+        """Which distribution brings a command, in which version. Raises like `get`."""
+        from seeknal.hookspecs import COMMANDS_GROUP
+
+        return self._one(COMMANDS_GROUP, "command", name).origin
+
+    def command(self, name: str) -> typer.Typer:
+        """The Typer app behind a command's name. Raises like `get`."""
+        from seeknal.hookspecs import COMMANDS_GROUP
+
+        return _checked_command(self._one(COMMANDS_GROUP, "command", name))
 
     # --- Listing ----------------------------------------------------------------------------
 
@@ -307,20 +263,18 @@ class Plugins:
             for kind in KINDS
             for found in self.announced(kind.group)
         ]
-        for group, what in ((HOOKS_GROUP, "hook"), (COMMANDS_GROUP, "command")):
-            lines += [
-                self._line(what, found, partial(self._described_summary, found, what))
-                for found in self.announced(group)
-            ]
+        for found in self.announced(HOOKS_GROUP):
+            lines.append(self._line("hook", found, partial(_listener_summary, found)))
+        for found in self.announced(COMMANDS_GROUP):
+            lines.append(self._line("command", found, partial(self._command_summary, found)))
         return lines
 
     def _offered_summary(self, kind: Kind[Any], found: Announced) -> str:
         return self.get(kind, found.name).summary
 
-    def _described_summary(self, found: Announced, what: str) -> str:
-        """The first line of a listener's docstring, or of the help of a Typer app."""
-        plugin = self._load(found, what)
-        text = getattr(getattr(plugin, "info", None), "help", None) or inspect.getdoc(plugin)
+    def _command_summary(self, found: Announced) -> str:
+        """The first line of its help."""
+        text = self.command(found.name).info.help
         return text.strip().partition("\n")[0] if isinstance(text, str) else ""
 
     def _line(self, kind: str, found: Announced, summary: Callable[[], str]) -> Listed:
@@ -335,37 +289,81 @@ class Plugins:
                 status, text = "ambiguous", str(error)
             except PluginError as error:
                 status, text = "broken", str(error)
-        return Listed(kind, found.name, found.distribution, found.version, status, text)
-
-    # --- Commands ---------------------------------------------------------------------------
-
-    def commands(self) -> list[str]:
-        """Names of the commands that plugins bring; imports nothing."""
-        from_plugins = self.announced("seeknal.commands")
-        return sorted({a.name for a in from_plugins if not self._disabled_by(a)})
-
-    def command(self, name: str) -> object:
-        """The Typer app behind a command's name. Raises like `get`."""
-        return self._load(self._one("seeknal.commands", "command", name), "command")
+            except Exception as error:
+                status, text = "broken", f"{found.origin}: {_told(error)}"
+        one_line = " ".join(text.split())
+        return Listed(kind, found.name, found.distribution, found.version, status, one_line)
 
 
-def _warn(message: str, *values: object) -> None:
-    import logging
-
-    logging.getLogger("seeknal.plugins").warning(message, *values)
+# --- One plugin -----------------------------------------------------------------------------
 
 
-def _name_and_version(read_text: Callable[[str], str | None]) -> tuple[str, str]:
-    """From the metadata's first lines: parsing it whole would cost more than all the rest."""
-    text = read_text("METADATA") or read_text("PKG-INFO") or ""
-    fields = dict(re.findall(r"^(Name|Version): *(.+?) *$", text.partition("\n\n")[0], re.M))
-    return fields.get("Name", "unknown"), fields.get("Version", "unknown")
-
-
-def _extras_of_core() -> list[str]:
-    from importlib_metadata import PackageNotFoundError, metadata
+def _load(found: Announced, label: str) -> object:
+    """What an entry point leads to. Raises BrokenPluginError."""
+    from importlib_metadata import EntryPoint
 
     try:
-        return metadata(CORE).get_all("Provides-Extra") or []
-    except PackageNotFoundError:
-        return []
+        return EntryPoint(found.name, found.value, found.group).load()
+    except (Exception, SystemExit) as error:
+        raise _broken(label, found.name, found.origin, "can't be loaded", error) from error
+
+
+def _manager_of(plugin: object, name: str) -> pluggy.PluginManager:
+    """A manager that knows this plugin alone. Raises when it has a hook that nobody calls."""
+    import pluggy
+
+    from seeknal import hookspecs
+
+    manager = pluggy.PluginManager("seeknal")
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin, name)
+    manager.check_pending()
+    return manager
+
+
+def _checked_listener(found: Announced, plugin: object) -> pluggy.PluginManager:
+    try:
+        manager = _manager_of(plugin, found.name)
+    except Exception as error:
+        raise _broken("listener", found.name, found.origin, "can't be used", error) from error
+    if not manager.get_hookcallers(plugin):
+        raise _broken("listener", found.name, found.origin, "has none of the event hooks")
+    return manager
+
+
+def _listener_summary(found: Announced) -> str:
+    """The first line of its docstring."""
+    plugin = _load(found, "listener")
+    _checked_listener(found, plugin)
+    return (inspect.getdoc(plugin) or "").partition("\n")[0]
+
+
+def _checked_command(found: Announced) -> typer.Typer:
+    import typer
+
+    app = _load(found, "command")
+    if not isinstance(app, typer.Typer):
+        wrong = f"is a {type(app).__name__}, and not a typer.Typer"
+        raise _broken("command", found.name, found.origin, wrong)
+    try:
+        typer.main.get_command(app)
+    except Exception as error:
+        raise _broken("command", found.name, found.origin, "can't be used", error) from error
+    return app
+
+
+def _broken(
+    label: str, name: str, origin: str, what: str, error: BaseException | None = None
+) -> BrokenPluginError:
+    why = f": {_told(error)}" if error else "."
+    return BrokenPluginError(f"The {label} '{name}' of {origin} {what}{why}")
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _warn(message: str) -> None:
+    import logging
+
+    logging.getLogger("seeknal.plugins").warning("%s", message)

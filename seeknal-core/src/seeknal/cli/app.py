@@ -90,39 +90,42 @@ class SeeknalGroup(QuickFlags, TyperGroup):
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
             raise typer.Exit(1) from None
         except SeeknalError as error:
-            _refuse_or_show(error)
+            _raise_under_debug(error)
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(error.exit_code) from None
         except OSError as error:
-            _refuse_or_show(error)
+            _raise_under_debug(error)
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(1) from None
         except Exception as error:
-            _refuse_or_show(error)
+            _raise_under_debug(error)
+            fault = f"{self._whose(ctx)}: {type(error).__name__}: {error}"
             typer.echo(
-                f"Error: this is a fault in Seeknal: {type(error).__name__}: {error}\n"
+                f"Error: this is a fault in {fault}\n"
                 f"Run the command again with {DEBUG} to see where, and please report it.",
                 err=True,
             )
             raise typer.Exit(1) from None
 
+    def _whose(self, ctx: Any) -> str:
+        name = ctx.invoked_subcommand
+        if name in OWN or name not in self._plugins.commands():
+            return "Seeknal"
+        return self._plugins.origin_of_command(name)
 
-def _refuse_or_show(error: Exception) -> None:
+
+def _raise_under_debug(error: Exception) -> None:
     """Under --debug let the traceback come."""
     if os.environ.get("SEEKNAL_DEBUG"):
         raise error
 
 
-def _command(name: str, plugin: object) -> Any:
+def _command(name: str, app: typer.Typer) -> Any:
     """A plugin's Typer app, as the command of this name."""
-    if not isinstance(plugin, typer.Typer):
-        raise SeeknalError(
-            f"The command '{name}' is a {type(plugin).__name__}, and not a typer.Typer."
-        )
-    command = typer.main.get_command(plugin)
+    command = typer.main.get_command(app)
     command.name = name
-    if not command.help and isinstance(plugin.info.help, str):
-        command.help = plugin.info.help
+    if not command.help and isinstance(app.info.help, str):
+        command.help = app.info.help
     return command
 
 
