@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,14 @@ def check_options(
     create: Callable[..., object],
     label: str,
     name: str,
-    context: Iterable[object],
+    context: Sequence[object],
     options: Mapping[str, object],
 ) -> None:
     """Compare options with the factory's signature, so that only its own errors come from it."""
     parameters = _parameters(create)
     if parameters is None:
         return
-    given = len(list(context))
+    given = len(context)
     settable = [
         p for p in parameters[given:] if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
     ]
@@ -38,6 +38,17 @@ def check_options(
     missing = [p.name for p in settable if p.default is p.empty and p.name not in options]
     if missing:
         raise RequestError(f"The {label} '{name}' needs {', '.join(missing)}. {accepts}")
+
+
+def takes(create: Callable[..., object], context: Sequence[object]) -> bool:
+    """Whether a factory can be called with these positional arguments."""
+    try:
+        inspect.signature(create).bind_partial(*context)
+    except TypeError:
+        return False
+    except ValueError:  # one of the few builtins that do not tell
+        return True
+    return True
 
 
 def resolve_paths(

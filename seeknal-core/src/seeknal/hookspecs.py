@@ -152,9 +152,6 @@ ENGINE = Kind("engine", seeknal_engine)
 
 KINDS: tuple[Kind[Any], ...] = (STATE_BACKEND, CLASSIFIER, SCHEDULER, EXECUTOR, ENGINE)
 
-HOOKS_GROUP = "seeknal.hooks"
-COMMANDS_GROUP = "seeknal.commands"
-
 
 # --- Events ---------------------------------------------------------------------------------
 

@@ -9,6 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+HOOKS_GROUP = "seeknal.hooks"
+COMMANDS_GROUP = "seeknal.commands"
+
 
 class Announced(NamedTuple):
     """What a distribution's metadata says of one plugin; nothing has been imported.

@@ -22,8 +22,15 @@ from seeknal.errors import (
     PluginError,
     did_you_mean,
 )
-from seeknal.factories import check_options
-from seeknal.installed import Announced, extras_of, normalized, read_index
+from seeknal.factories import check_options, takes
+from seeknal.installed import (
+    COMMANDS_GROUP,
+    HOOKS_GROUP,
+    Announced,
+    extras_of,
+    normalized,
+    read_index,
+)
 from seeknal.names import PROJECT_FILE
 
 if TYPE_CHECKING:
@@ -104,10 +111,13 @@ class Plugins:
         """
         plugin, origin = self._find(kind, name)
         offer = self._offer(kind, name, plugin, origin)
+        if not takes(offer.create, context):
+            wrong = f"offers a `create` that does not take what every {kind.label} is given"
+            raise _broken(kind.label, name, origin, wrong)
         check_options(offer.create, kind.label, name, context, options)
         try:
             return offer.create(*context, **options)
-        except ImportError as error:
+        except (ImportError, SystemExit) as error:
             raise _broken(kind.label, name, origin, "can't be used", error) from error
 
     def module(self, kind: Kind[Any], name: str) -> object:
@@ -213,8 +223,6 @@ class Plugins:
         return callers
 
     def _listening(self) -> Iterator[tuple[str, pluggy.PluginManager]]:
-        from seeknal.hookspecs import HOOKS_GROUP
-
         known: list[object] = []
         for name, listener in self._listeners.items():
             known.append(listener)
@@ -236,27 +244,21 @@ class Plugins:
 
     def commands(self) -> list[str]:
         """Names of the commands that plugins bring; imports nothing."""
-        from seeknal.hookspecs import COMMANDS_GROUP
-
         return sorted({a.name for a in self.announced(COMMANDS_GROUP) if not self._disabled_by(a)})
 
     def origin_of_command(self, name: str) -> str:
         """Which distribution brings a command, in which version. Raises like `get`."""
-        from seeknal.hookspecs import COMMANDS_GROUP
-
         return self._one(COMMANDS_GROUP, "command", name).origin
 
     def command(self, name: str) -> typer.Typer:
         """The Typer app behind a command's name. Raises like `get`."""
-        from seeknal.hookspecs import COMMANDS_GROUP
-
         return _checked_command(self._one(COMMANDS_GROUP, "command", name))
 
     # --- Listing ----------------------------------------------------------------------------
 
     def listing(self) -> list[Listed]:
         """Everything installed, with what is wrong with it; imports every plugin module."""
-        from seeknal.hookspecs import COMMANDS_GROUP, HOOKS_GROUP, KINDS
+        from seeknal.hookspecs import KINDS
 
         lines = [
             self._line(kind.name, found, partial(self._offered_summary, kind, found))
