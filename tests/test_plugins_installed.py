@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,10 @@ def first():
 @many.command()
 def second():
     print("second")
+
+@many.command()
+def fail():
+    raise ValueError("oh no")
 """
 LISTENER = """\
 from seeknal.hookspecs import hookimpl
@@ -49,6 +55,24 @@ from seeknal.hookspecs import hookimpl
 @hookimpl
 def seeknal_node_finished(result):
     raise ValueError("oh no")
+"""
+TAKES_A_NAME = """\
+from seeknal.hookspecs import hookimpl
+
+@hookimpl
+def seeknal_run_finished(summary):
+    open("heard", "w").write(summary.status)
+"""
+ODD_COMMANDS = """\
+import typer
+
+empty = typer.Typer()
+text = "not an app"
+odd = typer.Typer()
+
+@odd.command()
+def odd_command(value: int | str = 1):
+    pass
 """
 DISTRIBUTIONS = {
     "acme-broken": ("state_backend", {"broken": "acme_broken"}, "import nothing_like_it"),
@@ -66,7 +90,20 @@ DISTRIBUTIONS = {
         COMMANDS,
     ),
     "acme-bad-command": ("commands", {"bad": "acme_bad_command:app"}, "import nothing_like_it"),
+    "acme-odd-commands": (
+        "commands",
+        {name: f"acme_odd_commands:{name}" for name in ("empty", "text", "odd")},
+        ODD_COMMANDS,
+    ),
+    "acme-commands-too": ("commands", {"both": "acme_commands_too:one"}, COMMANDS),
+    "acme-commands-as-well": ("commands", {"both": "acme_commands_as_well:one"}, COMMANDS),
     "acme-listener": ("hooks", {"loud": "acme_listener"}, LISTENER),
+    "acme-typo-listener": (
+        "hooks",
+        {"deaf": "acme_typo_listener"},
+        LISTENER.replace("finished", "finishd"),
+    ),
+    "acme-log": ("hooks", {"run-log": "acme_log"}, TAKES_A_NAME),
 }
 
 
@@ -74,7 +111,9 @@ DISTRIBUTIONS = {
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which all these distributions have been installed."""
     work = tmp_path_factory.mktemp("distributions")
-    for name, (group, points, module) in DISTRIBUTIONS.items():
+
+    def build(name: str) -> None:
+        group, points, module = DISTRIBUTIONS[name]
         package = name.replace("-", "_")
         source = work / "src" / name
         source.mkdir(parents=True)
@@ -89,9 +128,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         subprocess.run(
             [*UV, "build", "-q", "--wheel", str(source), "-o", str(work / "wheels")], check=True
         )
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(build, DISTRIBUTIONS))
     wheels = sorted(map(str, (work / "wheels").glob("*.whl")))
     site = work / "site"
-    subprocess.run([*UV, "pip", "install", "-q", "--target", str(site), *wheels], check=True)
+    into = ["--no-deps", "--target", str(site)]
+    subprocess.run([*UV, "pip", "install", "-q", *into, *wheels], check=True)
     return site
 
 
@@ -115,6 +158,19 @@ def seeknal(site: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedPro
     return call
 
 
+@pytest.fixture(scope="session")
+def new_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    work = tmp_path_factory.mktemp("new")
+    subprocess.run([SEEKNAL, "init", "shop"], cwd=work, check=True, capture_output=True)
+    return work / "shop"
+
+
+@pytest.fixture
+def shop(new_project: Path, tmp_path: Path) -> Path:
+    """A project of one's own, in the folder in which commands are called."""
+    return Path(shutil.copytree(new_project, tmp_path / "shop"))
+
+
 Seeknal = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -131,6 +187,11 @@ def test_plugins_shows_everything_and_what_is_wrong_with_it(seeknal: Seeknal) ->
         "typo": "broken",
         "twin": "ambiguous",
         "bad": "broken",
+        "both": "ambiguous",
+        "empty": "broken",
+        "text": "broken",
+        "odd": "broken",
+        "deaf": "broken",
     }
     assert "ModuleNotFoundError: No module named 'nothing_like_it'" in lines["broken"]["summary"]
     assert "acme-broken 1.2" in lines["broken"]["summary"]
@@ -140,17 +201,56 @@ def test_plugins_shows_everything_and_what_is_wrong_with_it(seeknal: Seeknal) ->
     assert (lines["hello"]["kind"], lines["loud"]["kind"]) == ("command", "hook")
 
 
+def test_plugins_shows_people_a_row_for_each_with_its_origin(seeknal: Seeknal) -> None:
+    header, *rows = seeknal("plugins").stdout.splitlines()
+    assert header.split() == ["KIND", "NAME", "DISTRIBUTION", "VERSION", "STATUS", "SUMMARY"]
+    assert len(rows) == len(json.loads(seeknal("plugins", "--json").stdout))
+    (broken,) = (row for row in rows if row.split()[1] == "broken")
+    assert broken.split()[2:5] == ["acme-broken", "1.2", "broken"]
+    assert "No module named 'nothing_like_it'" in broken
+
+
 def test_help_lists_commands_of_plugins_and_shows_a_broken_one_as_such(seeknal: Seeknal) -> None:
     text = seeknal("--help").stdout
     assert "hello    Say hello." in text
     assert "many     Two of them." in text
-    assert "bad      (can't be used)" in text
+    for name in ("bad", "empty", "text", "odd", "both"):
+        assert f"{name:9}(can't be used)" in text
     assert "run      Compute what is missing or has changed." in text
+
+
+@pytest.mark.parametrize("name", ["empty", "text", "odd", "both"])
+def test_a_command_that_is_no_usable_app_is_a_stub_too(seeknal: Seeknal, name: str) -> None:
+    error = seeknal(name, "--any", "thing", code=1).stderr
+    assert f"'{name}'" in error
+    assert "1.2" in error
+    assert "acme-commands-too" in error if name == "both" else "acme-odd-commands" in error
+
+
+@pytest.mark.parametrize("help_", [["hello", "--help"], ["many", "--help"], ["bad", "--help"]])
+def test_every_command_of_a_plugin_has_help(seeknal: Seeknal, help_: list[str]) -> None:
+    assert f"Usage: seeknal {help_[0]}" in seeknal(*help_).stdout
+
+
+def test_an_unknown_command_is_refused_with_those_that_there_are(seeknal: Seeknal) -> None:
+    error = seeknal("helo", code=2).stderr
+    assert "There is no command 'helo'. Did you mean 'hello'?" in error
+
+
+def test_a_command_of_the_core_is_not_taken_by_a_plugin(seeknal: Seeknal) -> None:
+    assert "Compute what is missing" in seeknal("run", "--help").stdout
+    assert "hello" not in seeknal("run", code=2).stdout
 
 
 def test_commands_of_plugins_run(seeknal: Seeknal) -> None:
     assert seeknal("hello", "--name", "ada").stdout == "hello ada\n"
     assert seeknal("many", "second").stdout == "second\n"
+
+
+def test_a_command_that_raises_says_whose_fault_it_is(seeknal: Seeknal) -> None:
+    error = seeknal("many", "fail", code=1).stderr
+    assert "acme-commands 1.2: ValueError: oh no" in error
+    assert "Seeknal" not in error
 
 
 def test_a_broken_command_says_whose_it_is(seeknal: Seeknal) -> None:
@@ -169,19 +269,58 @@ def test_a_broken_command_says_whose_it_is(seeknal: Seeknal) -> None:
     ],
 )
 def test_a_project_that_asks_for_a_bad_one_gets_one_message(
-    seeknal: Seeknal, tmp_path: Path, name: str, message: str
+    seeknal: Seeknal, shop: Path, name: str, message: str
 ) -> None:
-    seeknal("init", "shop")
-    settings = tmp_path / "shop/seeknal_project.yml"
+    settings = shop / "seeknal_project.yml"
     settings.write_text(f"{settings.read_text()}state: {name}\n")
     assert message in seeknal("run", "-p", "shop", code=2).stderr
 
 
-def test_a_listener_that_raises_is_named_and_stops_nothing(seeknal: Seeknal) -> None:
-    seeknal("init", "shop")
-    done = seeknal("run", "-p", "shop")
+def test_listeners_that_raise_or_are_broken_are_named_and_stop_nothing(
+    seeknal: Seeknal, shop: Path
+) -> None:
+    done = seeknal("run", cwd=shop)
     assert "3 computed." in done.stdout
     assert "The listener 'loud' failed in seeknal_node_finished: ValueError: oh no" in done.stderr
+    assert "The listener 'deaf' of acme-typo-listener 1.2" in done.stderr
+    # Two are called "run-log": neither silences the other.
+    assert (shop / "heard").read_text() == "success"
+    assert len(list((shop / "target/logs").glob("*.log"))) == 1
+
+
+@pytest.mark.parametrize("by", ["twin", "acme-two"])
+def test_disabling_resolves_what_is_ambiguous(seeknal: Seeknal, tmp_path: Path, by: str) -> None:
+    (tmp_path / "seeknal_project.yml").write_text(f"name: shop\nplugins: {{disable: [{by}]}}\n")
+    lines = json.loads(seeknal("plugins", "--json").stdout)
+    twins = {line["distribution"]: line["status"] for line in lines if line["name"] == "twin"}
+    one = "disabled" if by == "twin" else "ok"
+    assert twins == {"acme-one": one, "acme-two": "disabled"}
+
+
+@pytest.mark.parametrize(
+    "settings", ["since: 2024-13-45\nplugins: {disable: [x]}\n", "plugins: {disable: [x\n"]
+)
+def test_wrong_settings_stop_neither_help_nor_the_listing(
+    seeknal: Seeknal, tmp_path: Path, settings: str
+) -> None:
+    (tmp_path / "seeknal_project.yml").write_text(settings)
+    assert "Say hello." in seeknal("--help").stdout
+    assert "acme-good" in seeknal("plugins").stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["plugins"]])
+def test_a_folder_that_has_been_deleted_stops_neither_help_nor_the_listing(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    script = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", SEEKNAL, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("by", ["broken", "acme-broken"])
@@ -200,10 +339,8 @@ def test_what_a_project_disables_is_left_alone_in_its_folder(
 
 @pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["plugins", "--json"]])
 def test_help_and_plugins_import_nothing_heavy_and_execute_no_node(
-    tmp_path: Path, arguments: list[str]
+    shop: Path, arguments: list[str]
 ) -> None:
-    subprocess.run([SEEKNAL, "init", "shop"], cwd=tmp_path, check=True, capture_output=True)
-    shop = tmp_path / "shop"
     (shop / "seeknal/boom.py").write_text("open('executed', 'w')\n")
     script = (
         "import sys\n"

@@ -188,6 +188,20 @@ def test_an_import_that_fails_when_one_is_made_says_whose_it_is(install: Install
     assert "acme-late 1.0" in str(error.value)
 
 
+def test_a_provider_that_exits_when_it_is_made_does_not_end_the_run(install: Install) -> None:
+    exits = GOOD.replace("dict", "create") + "\ndef create():\n    raise SystemExit(0)\n"
+    install("acme-exits", "state_backend", "exits = acme_exits", acme_exits=exits)
+    with pytest.raises(BrokenPluginError, match=r"acme-exits 1\.0 .*SystemExit: 0"):
+        Plugins().create(STATE_BACKEND, "exits")
+
+
+def test_a_factory_that_does_not_take_what_the_core_gives_is_broken(install: Install) -> None:
+    takes_none = GOOD.replace("dict", "create") + "\ndef create():\n    return {}\n"
+    install("acme-deaf", "state_backend", "deaf = acme_deaf", acme_deaf=takes_none)
+    with pytest.raises(BrokenPluginError, match=r"acme-deaf 1\.0"):
+        Plugins().create(STATE_BACKEND, "deaf", "workspace")
+
+
 # --- Names of distributions -----------------------------------------------------------------
 
 

@@ -51,7 +51,7 @@ class SeeknalGroup(QuickFlags, TyperGroup):
     @property
     def _plugins(self) -> Plugins:
         if self._found is None:
-            self._found = Plugins.of_project(Path.cwd())
+            self._found = Plugins.of_project(Path())
         return self._found
 
     def list_commands(self, ctx: Any) -> list[str]:
