@@ -241,3 +241,40 @@ def test_every_kind_that_is_skipped_is_named_once(demo: Path) -> None:
         "Skipped 2 nodes of the kind 'exposure', which nothing installed supports: "
         "exposure.a, exposure.b" in done.stderr
     )
+
+
+def test_a_terminal_shows_a_bar_and_a_line_for_every_running_node(demo: Path) -> None:
+    (demo / "seeknal/transforms/slow.py").write_text(
+        "import time\n"
+        "from seeknal.pipeline import transform\n"
+        "@transform()\n"
+        "def slow(ctx):\n"
+        "    time.sleep(1)\n"
+        "    return ctx.ref('source.orders')\n"
+    )
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        [SEEKNAL, "run"],
+        cwd=demo,
+        stdout=slave,
+        stderr=slave,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "CI": "", "NO_COLOR": ""},
+    )
+    os.close(slave)
+    shown = b""
+    while chunk := _read(master):
+        shown += chunk
+    assert process.wait() == 0
+    screen = shown.decode()
+    assert "demo in prod" in screen
+    assert "━" in screen
+    assert "0:00:01 transform.slow" in screen or "0:00:00 transform.slow" in screen
+    assert "done     source.orders" in screen
+    assert "Done in" in screen
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""

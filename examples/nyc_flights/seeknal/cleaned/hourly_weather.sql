@@ -1,14 +1,16 @@
 /*
 ---
-description: One row an airport and hour; gusts are at least the wind
+description: One row an airport and hour, without impossible winds
 tags: [cleaned]
+columns:
+  gust: The strongest wind of the hour in miles an hour
 ---
 */
 SELECT
     origin,
     time_hour,
-    temp,
-    precip,
+    temp AS temperature,
+    precip AS rain,
     visib AS visibility,
-    greatest(coalesce(wind_gust, 0), coalesce(wind_speed, 0)) AS gust
+    CASE WHEN {{ rules.possible_wind }} THEN greatest(wind_speed, wind_gust) END AS gust
 FROM ref('source.weather')

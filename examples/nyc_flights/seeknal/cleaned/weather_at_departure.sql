@@ -6,8 +6,8 @@ tags: [cleaned]
 */
 SELECT
     departures.*,
-    weather.temp,
-    weather.precip,
+    weather.temperature,
+    weather.rain,
     weather.visibility,
     weather.gust
 FROM ref('transform.departures') AS departures

@@ -1,29 +1,32 @@
 /*
 ---
-description: How much of a delay a plane brings along from its flight before, that day
+description: How late a plane leaves again, on a day when its flight before was late or was not
 tags: [report]
+columns:
+  flights: Of planes that had already left New York that day
+  after_delay: Mean minutes behind schedule at departure, when the flight before was delayed
+  after_on_time: The same, when it was on time
 ---
 */
-WITH legs AS (
+WITH trips AS (
     SELECT
-        day,
-        tailnum,
         carrier,
         dep_delay,
-        lag(arr_delay) OVER plane_day AS delay_before
+        lag(delayed) OVER (
+            PARTITION BY tailnum, day
+            ORDER BY sched_dep_time, flight
+        ) AS delayed_before
     FROM ref('transform.departures')
     WHERE NOT cancelled
-    WINDOW plane_day AS (
-        PARTITION BY tailnum, day ORDER BY sched_dep_time, flight, origin, dest
-    )
 )
 
 SELECT
-    carrier,
-    count(*) AS second_legs,
-    round(avg(dep_delay) FILTER (delay_before >= {{ params.delayed_minutes }}), 1) AS after_late,
-    round(avg(dep_delay) FILTER (delay_before < {{ params.delayed_minutes }}), 1) AS after_on_time
-FROM legs
-WHERE delay_before IS NOT NULL
-GROUP BY carrier
-ORDER BY second_legs DESC, carrier
+    airline,
+    count(*) AS flights,
+    round(avg(dep_delay) FILTER (delayed_before), 1) AS after_delay,
+    round(avg(dep_delay) FILTER (NOT delayed_before), 1) AS after_on_time
+FROM trips
+JOIN ref('transform.carriers') USING (carrier)
+WHERE delayed_before IS NOT NULL
+GROUP BY airline
+ORDER BY flights DESC, airline

@@ -8,7 +8,7 @@ SELECT
     planes.year // 10 * 10 AS built_in_decade,
     count(DISTINCT departures.tailnum) AS planes,
     count(*) AS flights,
-    round(100 * avg(departures.delayed::int), 1) AS delayed_pct
+    {{ transformations.delayed_pct }} AS delayed_pct
 FROM ref('transform.departures') AS departures
 JOIN ref('source.planes') AS planes USING (tailnum)
 WHERE planes.year IS NOT NULL AND NOT departures.cancelled

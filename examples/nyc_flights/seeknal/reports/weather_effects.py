@@ -3,10 +3,10 @@ from functools import reduce
 from seeknal.pipeline import transform
 
 BAD_WEATHER = {
-    "rain": "precip >= 0.1",
+    "rain": "rain >= 0.1",
     "gusts": "gust >= 35",
     "fog": "visibility < 1",
-    "frost": "temp < 20",
+    "frost": "temperature < 20",
 }
 
 
@@ -16,7 +16,9 @@ def weather_effects(ctx):
     good = f"NOT ({' OR '.join(BAD_WEATHER.values())})"
     kinds = {**BAD_WEATHER, "none": good}
     effects = [effect(flights, kind, when) for kind, when in kinds.items()]
-    return reduce(lambda one, other: one.union(other), effects).order("cancelled_pct DESC")
+    return reduce(lambda one, other: one.union(other), effects).order(
+        "cancelled_pct DESC, bad_weather"
+    )
 
 
 def effect(flights, kind, when):
@@ -24,8 +26,8 @@ def effect(flights, kind, when):
         f"""
         '{kind}' AS bad_weather,
         count(*) AS flights,
-        round(100 * avg(cancelled::int), 1) AS cancelled_pct,
-        round(100 * avg(delayed::int), 1) AS delayed_pct,
+        round(100 * avg(cancelled::INT), 1) AS cancelled_pct,
+        round(100 * avg(delayed::INT), 1) AS delayed_pct,
         round(avg(dep_delay), 1) AS mean_delay
         """
     )
