@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -265,10 +266,10 @@ def test_a_terminal_shows_a_bar_and_a_line_for_every_running_node(demo: Path) ->
     while chunk := _read(master):
         shown += chunk
     assert process.wait() == 0
-    screen = shown.decode()
+    screen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
     assert "demo in prod" in screen
     assert "━" in screen
-    assert "0:00:01 transform.slow" in screen or "0:00:00 transform.slow" in screen
+    assert re.search(r"0:00:0\d transform\.slow", screen)
     assert "done     source.orders" in screen
     assert "Done in" in screen
 
