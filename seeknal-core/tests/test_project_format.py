@@ -328,6 +328,20 @@ def test_paths_out_of_the_project_are_refused(shop: Path, table: str) -> None:
     assert "is outside the project" in problems(shop)[0]
 
 
+def test_a_node_with_problems_is_not_said_to_be_missing_as_well(shop: Path) -> None:
+    write(shop, "seeknal/a.sql", "select {{ nothing }}")
+    write(shop, "seeknal/b.sql", "select * from ref('transform.a')")
+    write(shop, "seeknal/c.yml", "kind: transform\nname: d\ntransfrom: select 1\ntransform: x\n")
+    write(shop, "seeknal/e.sql", "select * from ref('transform.d')")
+    assert [p.partition(":")[0] for p in problems(shop)] == ["seeknal/a.sql", "seeknal/c.yml"]
+
+
+def test_a_position_that_no_input_has_is_named_with_its_line(shop: Path) -> None:
+    sql = "kind: transform\nname: a\ninputs: [{ref: source.orders}]\ntransform: |\n  select *\n"
+    write(shop, "seeknal/a.yml", f"{sql}  from input_1\n")
+    assert problems(shop) == ["seeknal/a.yml:6: input_1 is not there: input_0 is the only one"]
+
+
 @pytest.mark.parametrize("table", ["data", "data/*.json"])
 def test_a_folder_or_a_glob_that_matches_nothing_is_no_file(shop: Path, table: str) -> None:
     write(shop, "seeknal/a.yml", f"kind: source\nname: a\nsource: csv\ntable: '{table}'\n")

@@ -265,6 +265,22 @@ def test_formats_and_params_that_there_are_not_are_named(engine: DuckDBEngine) -
     assert flaw.key == ("params", "delimeter")
 
 
+def test_a_dtype_that_there_is_not_is_named(engine: DuckDBEngine) -> None:
+    (flaw,) = engine.check(source("a.csv", dtypes={"n": "smalint", "m": "DECIMAL(10, 2)"}))
+    assert "the dtype of 'n'" in flaw.message
+    assert flaw.key == ("columns", "n", "dtype")
+
+
+def test_a_value_that_does_not_fit_is_said_without_all_the_readers_settings(
+    engine: DuckDBEngine, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("n\n1\nNA\n")
+    with pytest.raises(BuildError, match='Could not convert string "NA"') as error:
+        build(engine, source("a.csv", dtypes={"n": "integer"}))
+    assert "null_values" in str(error.value)
+    assert len(str(error.value).splitlines()) < 10
+
+
 def test_a_file_that_is_no_csv_is_one_error(engine: DuckDBEngine, tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"not parquet")
     with pytest.raises(BuildError, match=r"magic|too small|Parquet"):
@@ -448,6 +464,11 @@ def test_answers_are_exported_whole(engine: DuckDBEngine, tmp_path: Path, form: 
     engine.export("from t; -- all", {"transform.t": Snapshot("transform.t", "1")}, path, form)
     (answer,) = duckdb.execute(f"select sum(a)::int, min(b) from '{path}'").fetchall()
     assert answer == (sum(range(3000)), 'x;"y')
+
+
+def test_times_with_a_zone_can_be_fetched(engine: DuckDBEngine) -> None:
+    (answer,) = engine.query("select '2024-01-01T12:00:00Z'::timestamptz", {}).rows
+    assert str(answer[0]) == "2024-01-01 12:00:00+00:00"
 
 
 def test_times_are_shown_in_the_zone_of_the_project(tmp_path: Path) -> None:

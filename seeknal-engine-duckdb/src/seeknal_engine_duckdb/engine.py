@@ -73,7 +73,7 @@ class DuckDBEngine:
 
     def check(self, node: Node) -> Sequence[Flaw]:
         if "source" in node.config:
-            return readers.flaws(node)
+            return [*readers.flaws(node), *self._wrong_types(node)]
         sql = node.config.get("sql")
         if sql is None:
             return ()
@@ -85,6 +85,14 @@ class DuckDBEngine:
         if len(statements) != 1 or statements[0].type not in _QUERIES:
             return [Flaw("a node is one SELECT statement")]
         return ()
+
+    def _wrong_types(self, node: Node) -> Iterator[Flaw]:
+        for name, kind in readers.types(node).items():
+            try:
+                self._database.execute(f"SELECT NULL::{kind}")
+            except duckdb.Error as error:
+                message = _explain(error)[0].partition(" Did you mean")[0]
+                yield Flaw(f"the dtype of '{name}': {message}", key=("columns", name, "dtype"))
 
     # --- Building ---------------------------------------------------------------------------
 
@@ -128,7 +136,8 @@ class DuckDBEngine:
         try:
             return _copy(connection, readers.select(node, files_of(self._root, node)), path)
         except duckdb.Error as error:
-            raise BuildError(_explain(error)[0]) from error
+            message = _explain(error)[0].replace("nullstr", "null_values")
+            raise BuildError(message) from error
 
     def _table(self, snapshot: Snapshot) -> str:
         return f"read_parquet({literal(self._storage.path(snapshot))})"
@@ -258,7 +267,7 @@ def _fetch(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
 
 def _explain(error: duckdb.Error) -> tuple[str, int | None]:
     """DuckDB's message without its drawing, and the line that it speaks of."""
-    text = str(error)
+    text = str(error).partition("\n  file = ")[0]  # behind it, all settings of the CSV reader
     found = _LINE.search(text)
     message = " ".join(text[: found.start()].split()) if found else text
     return message, int(found[1]) if found else None

@@ -76,13 +76,13 @@ def select(node: Node, files: Sequence[Path]) -> str:
     format_ = node.config["source"]
     options = {PARAMS[format_][p]: v for p, v in node.config["params"].items()}
     options.setdefault("union_by_name", len(files) > 1)
-    types = {name: _type(c.dtype) for name, c in node.columns.items() if c.dtype}
+    given = types(node)
     casts = ""
-    if format_ == "csv" and types and not options.get("all_varchar"):
-        options["types"] = types
-    elif types:
+    if format_ == "csv" and given and not options.get("all_varchar"):
+        options["types"] = given
+    elif given:
         replaced = ", ".join(
-            f"CAST({identifier(n)} AS {t}) AS {identifier(n)}" for n, t in types.items()
+            f"CAST({identifier(n)} AS {t}) AS {identifier(n)}" for n, t in given.items()
         )
         casts = f" REPLACE ({replaced})"
     if format_ in ("json", "jsonl"):
@@ -91,6 +91,11 @@ def select(node: Node, files: Sequence[Path]) -> str:
         [literal([str(f) for f in files])] + [f"{k} = {literal(v)}" for k, v in options.items()]
     )
     return f"SELECT *{casts} FROM {_FUNCTIONS[format_]}({arguments})"
+
+
+def types(node: Node) -> dict[str, str]:
+    """The types that a source's columns are given, as DuckDB names them."""
+    return {name: _type(c.dtype) for name, c in node.columns.items() if c.dtype}
 
 
 def _type(dtype: str) -> str:

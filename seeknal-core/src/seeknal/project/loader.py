@@ -73,7 +73,8 @@ def load(root: Path, settings: Settings, check: Check, checked_by: str) -> Loade
     problems += _twins(nodes)
     manifest = Manifest(settings.name, nodes)
     mentioned = {i: lines for p in parsed for i, lines in p.mentioned.items()}
-    problems += _unknown(manifest, mentioned, {i for ids in skipped.values() for i in ids})
+    broken = {name for path, p in files.items() if p.problems for name in _names_in(path, p)}
+    problems += _unknown(manifest, mentioned, {i for ids in skipped.values() for i in ids}, broken)
     problems += _cycles(manifest, mentioned)
     problems += _missing_files(root, nodes)
     if problems:
@@ -165,13 +166,22 @@ def _twins(nodes: Sequence[Node]) -> list[Problem]:
     return problems
 
 
+def _names_in(path: str, parsed: Parsed) -> list[str]:
+    """Names that nodes of a file with problems have, or would have: by what it says, or its own."""
+    return [PurePosixPath(path).stem, *parsed.broken]
+
+
 def _unknown(
-    manifest: Manifest, mentioned: Mapping[str, Mapping[str, int]], skipped: set[str]
+    manifest: Manifest,
+    mentioned: Mapping[str, Mapping[str, int]],
+    skipped: set[str],
+    broken: set[str],
 ) -> list[Problem]:
+    """Refs to what isn't there; what is there and has problems of its own is not one of them."""
     problems = []
     for node in manifest.nodes.values():
         for ref in node.inputs:
-            if ref in manifest.nodes:
+            if ref in manifest.nodes or ref.rpartition(".")[2] in broken:
                 continue
             if ref in skipped:
                 kind = ref.partition(".")[0]

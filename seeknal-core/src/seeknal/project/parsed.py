@@ -39,13 +39,14 @@ class Parsed:
     """Nodes, what is wrong, and what else was read to find out.
 
     mentioned: node id -> other node id -> the line on which it is named. skipped: ids of nodes of
-    kinds that nothing here supports. uses: paths of other files, relative to the project, whose
-    change makes this outdated.
+    kinds that nothing here supports. broken: names of nodes that have problems. uses: paths of
+    other files, relative to the project, whose change makes this outdated.
     """
 
     nodes: list[Node] = field(default_factory=list)
     mentioned: dict[str, dict[str, int]] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     uses: list[str] = field(default_factory=list)
 
@@ -92,11 +93,16 @@ def add_node(
             body = _transform(definition, templates, code, locate, body_line)
         assert body is not None
     except InvalidDefinitionError as error:
-        parsed.problems += [Problem(f.message, file.path, locate(f.key)) for f in error.flaws]
+        parsed.problems += [
+            Problem(f.message, file.path, body_line() + f.line - 1 if f.line else locate(f.key))
+            for f in error.flaws
+        ]
+        parsed.broken.append(str(fields.get("name", file.stem)))
         return
     except TemplateError as error:
         line = body_line() + (error.line or 1) - 1
         parsed.problems.append(Problem(str(error), file.path, line))
+        parsed.broken.append(str(fields.get("name", file.stem)))
         return
     node_id = f"{definition.kind}.{definition.name}"
     parsed.mentioned[node_id] = body.lines
@@ -167,7 +173,19 @@ def _transform(
     for mention in mentions(sql):
         if mention.how == "ref":
             lines.setdefault(mention.target, begin + line_at(sql, mention.start) - 1)
+    if lines:
+        _check_positions(sql, len(lines))
     return _Body({"sql": sql}, lines, begin)
+
+
+def _check_positions(sql: str, inputs: int) -> None:
+    for mention in mentions(sql):
+        if mention.how == "input" and int(mention.target) >= inputs:
+            there = "input_0 is the only one" if inputs == 1 else f"the last is input_{inputs - 1}"
+            line = line_at(sql, mention.start)
+            raise InvalidDefinitionError(
+                [Flaw(f"input_{mention.target} is not there: {there}", line)]
+            )
 
 
 def _code_config(
