@@ -30,3 +30,12 @@ def write_beside(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
+
+
+def sync(path: str | Path) -> None:
+    """Bring a file's content, or a folder's entries, to disk before returning."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

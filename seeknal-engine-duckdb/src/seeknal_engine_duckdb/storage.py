@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from seeknal.files import sync
 from seeknal.workflow.engine import Snapshot
 
 if TYPE_CHECKING:
@@ -88,11 +89,11 @@ class LocalStorage:
         folders: set[str] = set()
         while self._unflushed:
             path = self._unflushed.popleft()
-            _sync(path)
+            sync(path)
             folder = os.path.dirname(path)
             folders |= {folder, os.path.dirname(folder), self._root}
         for folder in folders:
-            _sync(folder)
+            sync(folder)
 
     def discard(self, beside: str) -> None:
         Path(beside).unlink(missing_ok=True)
@@ -109,14 +110,6 @@ def _is_whole(path: str) -> bool:
             return file.read() == _PARQUET_END
     except OSError:
         return False
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class RemoteStorage:

@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from seeknal.files import sync
+
 CHECKPOINT_AFTER = 64
 """Journals that may pile up: a crash costs repeating these."""
 
@@ -125,7 +127,7 @@ class Store:
             paths |= {self._root / p for p in json.loads(journal.read_text(encoding="utf-8"))}
         folders = {p for path in paths for p in path.parents if p.is_relative_to(self._root)}
         for path in [*sorted(paths), *sorted(folders)]:
-            _sync(path)
+            sync(path)
         for journal in journals:
             journal.unlink()
 
@@ -144,7 +146,7 @@ class Store:
                 os.fsync(file.fileno())
         os.replace(beside, full)
         if durable:
-            _sync(Path(folder))
+            sync(Path(folder))
 
 
 @cache
@@ -154,11 +156,3 @@ def _boot() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
     except OSError:
         return os.urandom(4).hex()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
