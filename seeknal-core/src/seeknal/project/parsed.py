@@ -170,22 +170,18 @@ def _transform(
     if not sql:
         raise InvalidDefinitionError([Flaw("there is no SQL", key=("transform",))])
     begin = body_line()
-    for mention in mentions(sql):
+    named = list(mentions(sql))
+    for mention in named:
         if mention.how == "ref":
             lines.setdefault(mention.target, begin + line_at(sql, mention.start) - 1)
-    if lines:
-        _check_positions(sql, len(lines))
+    positions = [m for m in named if m.how == "input"] if lines else []
+    for mention in positions:
+        if int(mention.target) >= len(lines):
+            last = len(lines) - 1
+            there = f"the last is input_{last}" if last else "input_0 is the only one"
+            message = f"input_{mention.target} is not there: {there}"
+            raise InvalidDefinitionError([Flaw(message, line_at(sql, mention.start))])
     return _Body({"sql": sql}, lines, begin)
-
-
-def _check_positions(sql: str, inputs: int) -> None:
-    for mention in mentions(sql):
-        if mention.how == "input" and int(mention.target) >= inputs:
-            there = "input_0 is the only one" if inputs == 1 else f"the last is input_{inputs - 1}"
-            line = line_at(sql, mention.start)
-            raise InvalidDefinitionError(
-                [Flaw(f"input_{mention.target} is not there: {there}", line)]
-            )
 
 
 def _code_config(

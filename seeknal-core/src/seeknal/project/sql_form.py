@@ -28,7 +28,7 @@ def read(file: SourceFile, templates: Templates) -> Parsed:
     yaml, body = (front[1], file.text[front.end() :]) if front else ("", file.text)
     offset = line_at(file.text, front.start(1)) - 1 if front else 0
     try:
-        fields = load_mapping(yaml)
+        fields = load_mapping(yaml) if yaml else {}
     except YamlError as error:
         line = offset + error.line if error.line else None
         parsed.problems.append(Problem(str(error), file.path, line))
