@@ -10,8 +10,9 @@ from __future__ import annotations
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from seeknal.errors import (
@@ -314,13 +315,22 @@ def _manager_of(plugin: object, name: str) -> pluggy.PluginManager:
     """A manager that knows this plugin alone. Raises when it has a hook that nobody calls."""
     import pluggy
 
-    from seeknal import hookspecs
-
     manager = pluggy.PluginManager("seeknal")
-    manager.add_hookspecs(hookspecs)
+    manager.add_hookspecs(_specs())
     manager.register(plugin, name)
     manager.check_pending()
     return manager
+
+
+@cache
+def _specs() -> ModuleType:
+    """The hook specs and nothing else: pluggy takes a close look at all that it is given."""
+    from seeknal import hookspecs
+
+    specs = ModuleType(hookspecs.__name__)
+    hooks = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("seeknal_")}
+    vars(specs).update(hooks)
+    return specs
 
 
 def _checked_listener(found: Announced, plugin: object) -> pluggy.PluginManager:

@@ -140,7 +140,10 @@ class FileBackend:
         try:
             return kind.from_dict(json.loads(text))
         except (ValueError, TypeError, KeyError) as error:
-            raise StateError(f"{self._root / path} can't be read: {error}") from error
+            raise StateError(
+                f"{self._root / path} can't be read: {error}. Move it away and run again: what "
+                "was computed is found again."
+            ) from error
 
     def _write(self, path: str, record: Record) -> None:
         self._store.write(path, json.dumps(record.to_dict(), indent=2, ensure_ascii=False))
