@@ -23,7 +23,6 @@ from seeknal.errors import (
     PluginError,
     did_you_mean,
 )
-from seeknal.factories import check_options, takes
 from seeknal.installed import (
     COMMANDS_GROUP,
     HOOKS_GROUP,
@@ -110,6 +109,8 @@ class Plugins:
 
         context: what Seeknal gives to every provider of the kind. options: what the project sets.
         """
+        from seeknal.factories import check_options, takes
+
         plugin, origin = self._find(kind, name)
         offer = self._offer(kind, name, plugin, origin)
         if not takes(offer.create, context):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import typer
@@ -19,6 +18,8 @@ def list_plugins(as_json: AsJson = False) -> None:
     """
     listing = Plugins.of_project(Path()).listing()
     if as_json:
+        import json
+
         typer.echo(json.dumps([line._asdict() for line in listing], indent=2))
         return
     header = [field.upper() for field in Listed._fields]
