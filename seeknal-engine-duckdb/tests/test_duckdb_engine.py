@@ -138,12 +138,9 @@ def test_what_stands_in_quotes_and_comments_is_left_alone(quoted: list[str], ins
     assert bind(sql, ["a.b"], {"a.b": "T"}, lambda word: False)[0] == expected
 
 
-def test_a_position_that_no_input_has_is_an_error_with_its_line(
-    engine: DuckDBEngine, orders: str
-) -> None:
-    with pytest.raises(BuildError, match="input_1 is not there: the node has 1 inputs") as error:
-        build(engine, transform("select *\nfrom input_1", orders))
-    assert error.value.line == 2
+def test_a_column_may_be_called_as_a_position_is(engine: DuckDBEngine, orders: str) -> None:
+    build(engine, transform("select o.id as input_7 from ref('transform.o') o", orders))
+    assert rows(engine, "select input_7 from t limit 1", "transform.t") == [(0,)]
 
 
 def test_an_error_names_the_line_of_the_sql(engine: DuckDBEngine, orders: str) -> None:

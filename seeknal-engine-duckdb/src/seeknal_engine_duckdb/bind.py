@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from seeknal.errors import BuildError
-from seeknal.project.sql_text import line_at, mentions
+from seeknal.project.sql_text import mentions
 
 IsKeyword = Callable[[str], bool]
 """Whether a word can't be a table's alias without AS."""
@@ -29,15 +28,8 @@ def bind(
             alias = "" if _has_alias(sql, mention.end, is_keyword) else _alias(mention.target)
             parts += [sql[position : mention.start], tables[mention.target], alias]
             position = mention.end
-        elif mention.how == "input" and inputs:
-            index = int(mention.target)
-            if index >= len(inputs):
-                raise BuildError(
-                    f"input_{index} is not there: the node has {len(inputs)} inputs, counted "
-                    "from input_0",
-                    line=line_at(sql, mention.start),
-                )
-            views[f"input_{index}"] = inputs[index]
+        elif mention.how == "input" and int(mention.target) < len(inputs):
+            views[f"input_{mention.target}"] = inputs[int(mention.target)]
         elif mention.how == "table" and mention.target.lower() in by_lower:
             node_id = by_lower[mention.target.lower()]
             views[node_id] = node_id

@@ -128,7 +128,7 @@ class _Reader:
             return Parsed(problems=[Problem(what, path)])
         suffix = PurePosixPath(path).suffix
         if suffix == ".py" and not self._python_is_fresh:
-            python_form.forget_modules(self._root)
+            python_form.forget_executed(self._root)
             self._python_is_fresh = True
         parsed = _FORMS[suffix](SourceFile(self._root, path, text), self._templates)
         for node in parsed.nodes:

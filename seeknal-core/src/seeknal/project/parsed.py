@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,7 @@ from seeknal.project.sql_text import line_at, mentions
 from seeknal.project.templates import TemplateError, Templates
 
 FILE_FORMATS = ("csv", "json", "jsonl", "parquet")
+_FROM = re.compile(r"\b(?:from|join)\s+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +176,9 @@ def _transform(
     for mention in named:
         if mention.how == "ref":
             lines.setdefault(mention.target, begin + line_at(sql, mention.start) - 1)
-    positions = [m for m in named if m.how == "input"] if lines else []
-    for mention in positions:
-        if int(mention.target) >= len(lines):
+    for mention in named if lines else []:
+        is_table = mention.how == "input" and _FROM.search(sql, 0, mention.start)
+        if is_table and int(mention.target) >= len(lines):
             last = len(lines) - 1
             there = f"the last is input_{last}" if last else "input_0 is the only one"
             message = f"input_{mention.target} is not there: {there}"

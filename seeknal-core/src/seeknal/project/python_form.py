@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,7 +40,7 @@ def read(file: SourceFile, templates: Templates) -> Parsed:
     except BuildError as error:
         parsed.problems.append(Problem(str(error), file.path, error.line))
         return parsed
-    code = _hash([_canonical(tree), *(f"{p}\n{_canonical(t)}" for p, t in sorted(modules.items()))])
+    texts = [_canonical(tree), *(f"{p}\n{_canonical(t)}" for p, t in sorted(modules.items()))]
     functions = {
         n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
     }
@@ -54,9 +56,9 @@ def read(file: SourceFile, templates: Templates) -> Parsed:
             body_line=lambda line=one.line: line,  # type: ignore[misc]
             code=Code(
                 function=one.function.__qualname__,
-                hash=code,
+                hash=_hash(texts),
                 refs=_refs(definition) if definition else {},
-                reads_params="params" in file.text,
+                reads_params=any("params" in text for text in texts),
             ),
         )
     return parsed
@@ -71,19 +73,32 @@ def load_function(root: Path, node: Node) -> Callable[..., Any]:
 
 
 _executed: dict[tuple[Path, str], tuple[int, list[Declared]]] = {}
+_executing = threading.RLock()
 
 
 def _execute(root: Path, path: str) -> list[Declared]:
     """What a file declares, executing it unless this process has done so since it changed."""
     full = root / path
-    try:
-        modified = full.stat().st_mtime_ns
-    except OSError as error:
-        raise BuildError(f"{path} can't be read: {error}") from error
-    known = _executed.get((root, path))
-    if known and known[0] == modified:
-        return known[1]
-    _make_importable(root, full.parent)
+    with _executing:
+        try:
+            modified = full.stat().st_mtime_ns
+        except OSError as error:
+            raise BuildError(f"{path} can't be read: {error}") from error
+        known = _executed.get((root, path))
+        if known and known[0] == modified:
+            return known[1]
+        declared = _execute_anew(root, full)
+        _executed[root, path] = (modified, declared)
+        return declared
+
+
+def _execute_anew(root: Path, full: Path) -> list[Declared]:
+    """Modules of the project that were imported for another file are not this one's."""
+    _drop_modules(root)
+    for place in (str(root), str(full.parent)):
+        if place in sys.path:
+            sys.path.remove(place)
+        sys.path.insert(0, place)
     spec = importlib.util.spec_from_file_location(f"seeknal_nodes_{_hash([str(full)])[:16]}", full)
     assert spec is not None
     assert spec.loader is not None
@@ -97,23 +112,19 @@ def _execute(root: Path, path: str) -> list[Declared]:
             lines = [f.lineno for f in frames if f.filename == str(full)]
             message = f"{type(error).__name__} while it was executed: {error}"
             raise BuildError(message, line=lines[-1] if lines else None) from error
-    _executed[root, path] = (modified, declared)
     return declared
 
 
-def _make_importable(root: Path, folder: Path) -> None:
-    """Let files import the project's own modules, from the project or from beside them."""
-    for place in (str(folder), str(root)):
-        if place not in sys.path:
-            sys.path.insert(0, place)
-
-
-def forget_modules(root: Path) -> None:
-    """Drop modules of this project, so that the next import sees what stands in the files."""
+def _drop_modules(root: Path) -> None:
     for name, module in list(sys.modules.items()):
-        place = getattr(module, "__file__", None)
-        if place and Path(place).is_relative_to(root) and "site-packages" not in place:
+        place = getattr(module, "__file__", None) or ""
+        own = place.startswith(f"{root}{os.sep}") and "site-packages" not in place
+        if own and not name.startswith("seeknal_nodes_"):
             del sys.modules[name]
+
+
+def forget_executed(root: Path) -> None:
+    """Execute this project's files anew: what they import may have changed."""
     for key in [k for k in _executed if k[0] == root]:
         del _executed[key]
 
@@ -170,9 +181,10 @@ def _canonical(tree: ast.AST) -> str:
 
 def _refs(function: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, int]:
     """Ids in `ctx.ref("...")`, whatever the first parameter is called, with their lines."""
-    if not function.args.args:
+    parameters = [*function.args.posonlyargs, *function.args.args]
+    if not parameters:
         return {}
-    context = function.args.args[0].arg
+    context = parameters[0].arg
     return {
         call.args[0].value: call.lineno
         for call in ast.walk(function)

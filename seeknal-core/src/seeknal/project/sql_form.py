@@ -21,12 +21,18 @@ from seeknal.yaml_text import YamlError, line_of, load_mapping
 
 _FRONT_MATTER = re.compile(r"\s*/\*\s*?\n?[ \t]*---[ \t]*\n(.*?)^[ \t]*---\s*\*/", re.DOTALL | re.M)
 
+_OPENED = re.compile(r"\s*/\*\s*?\n?[ \t]*---[ \t]*\n")
+
 
 def read(file: SourceFile, templates: Templates) -> Parsed:
     parsed = Parsed()
     front = _FRONT_MATTER.match(file.text)
     yaml, body = (front[1], file.text[front.end() :]) if front else ("", file.text)
     offset = line_at(file.text, front.start(1)) - 1 if front else 0
+    if front is None and _OPENED.match(file.text):
+        message = "the front matter is not closed: end it with a line `---`, and the comment"
+        parsed.problems.append(Problem(message, file.path, 1))
+        return parsed
     try:
         fields = load_mapping(yaml) if yaml else {}
     except YamlError as error:
