@@ -336,6 +336,12 @@ def test_a_node_with_problems_is_not_said_to_be_missing_as_well(shop: Path) -> N
     assert [p.partition(":")[0] for p in problems(shop)] == ["seeknal/a.sql", "seeknal/c.yml"]
 
 
+def test_an_unknown_key_of_a_column_is_one(shop: Path) -> None:
+    columns = "columns:\n  day: {dtpye: date}\n"
+    write(shop, "seeknal/a.yml", f"kind: transform\nname: a\n{columns}transform: select 1\n")
+    assert problems(shop) == ["seeknal/a.yml:4: unknown key 'columns.day.dtpye'."]
+
+
 def test_a_position_that_no_input_has_is_named_with_its_line(shop: Path) -> None:
     sql = "kind: transform\nname: a\ninputs: [{ref: source.orders}]\ntransform: |\n  select *\n"
     write(shop, "seeknal/a.yml", f"{sql}  from input_1\n")

@@ -118,7 +118,7 @@ def explain(error: ValidationError, known: Sequence[str]) -> list[Flaw]:
 def _explain_one(error: Any, known: Sequence[str]) -> str:
     loc = [str(part) for part in error["loc"]]
     where = ".".join(loc)
-    if error["type"] == "extra_forbidden":
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         near = did_you_mean(loc[-1], known) if len(loc) == 1 else ""
         return f"unknown key '{where}'.{near}"
     if error["type"] == "missing":
