@@ -15,6 +15,7 @@ version: 1.2.0
 timezone: Europe/Berlin
 storage: s3://bucket/prefix
 state: {name: database, database: {url: 'sqlite:///x'}}
+retention: {runs: 50, days: 7.5}
 engine: duckdb
 executor: {name: prefect, prefect: {batch: auto}, local: {workers: 2}}
 classifiers: [sqlglot, text]
@@ -32,7 +33,10 @@ def test_everything_that_can_be_set(tmp_path: Path) -> None:
     found = settings(tmp_path, FULL)
     assert found.state == Choice(name="database", options={"url": "sqlite:///x"})
     assert found.engine == Choice(name="duckdb")
-    assert found.executor == Choice(name="prefect", options={"batch": "auto"})
+    assert found.executor.options == {"batch": "auto"}
+    assert found.executor.instead("local") == Choice(name="local", options={"workers": 2})
+    assert found.executor.instead("other") == Choice(name="other")
+    assert (found.retention.runs, found.retention.days) == (50, 7.5)
     assert (found.timezone, found.storage) == ("Europe/Berlin", "s3://bucket/prefix")
     assert (found.classifiers, found.plugins.disable) == (["sqlglot", "text"], ["acme"])
     assert found.params == {"day": "2024-01-01", "nested": {"a": [1, 2]}}
@@ -62,6 +66,7 @@ def test_settings_of_existing_seeknal_projects_are_understood(tmp_path: Path) ->
         ("name: shop\nstate: [file]", "seeknal_project.yml:2: state: give a name, or a mapping"),
         ("name: shop\nengine: {name: duckdb, threads: 2}", "go in a mapping under its name"),
         ("name: shop\nplugins: {disabel: [a]}", "unknown key 'plugins.disabel'"),
+        ("name: shop\nretention: {runs: 0}", "seeknal_project.yml:2: 'retention.runs' should be"),
         ("name: shop\nname: shop", "seeknal_project.yml:2: 'name' stands here a second time"),
         ("name: [", "seeknal_project.yml:2: not valid YAML"),
         ("- name", "seeknal_project.yml:1: holds no mapping"),

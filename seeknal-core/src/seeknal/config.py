@@ -22,12 +22,17 @@ from seeknal.yaml_text import YamlError, explain, line_of, load_mapping
 
 
 class Choice(BaseModel):
-    """A provider by name, and its options."""
+    """A provider by name, and its options. others: options of those that were not chosen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     options: dict[str, Any] = {}
+    others: dict[str, dict[str, Any]] = {}
+
+    def instead(self, name: str) -> Choice:
+        """Another provider, with the options that stand beside those of this one."""
+        return self if name == self.name else Choice(name=name, options=self.others.get(name, {}))
 
 
 def _as_choice(value: Any) -> Any:
@@ -39,7 +44,12 @@ def _as_choice(value: Any) -> Any:
     for key, options in value.items():
         if key != "name" and not isinstance(options, dict):
             raise ValueError(f"options of '{key}' go in a mapping under its name")
-    return {"name": value["name"], "options": value.get(value["name"], {})}
+    others = {key: options for key, options in value.items() if key != "name"}
+    return {
+        "name": value["name"],
+        "options": others.pop(value["name"], {}),
+        "others": others,
+    }
 
 
 Written = Annotated[Choice, BeforeValidator(_as_choice)]
@@ -51,6 +61,16 @@ class PluginSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     disable: list[str] = []
+
+
+class Retention(BaseModel):
+    """What is remembered of runs that are over: the newest `runs`, and those of the last `days`;
+    None for no such limit. Intervals and environments stay."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    runs: Annotated[int, Field(ge=1)] | None = 200
+    days: Annotated[float, Field(gt=0)] | None = None
 
 
 class Settings(BaseModel):
@@ -67,6 +87,7 @@ class Settings(BaseModel):
     timezone: str = "UTC"
     storage: str = "target"
     state: Written = Choice(name="file")
+    retention: Retention = Retention()
     engine: Written = Choice(name="duckdb")
     executor: Written = Choice(name="local")
     classifiers: list[str] = ["text"]

@@ -1,40 +1,108 @@
-"""The contract of state backends: where runs, node states and environments are kept."""
+"""The contract of state backends: where runs, node states, intervals and environments are kept."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
+from datetime import date
 from typing import Any, Protocol
 
-from seeknal.state.records import Environment, NodeState, Run
+from seeknal.state.intervals import Interval
+from seeknal.state.locks import LEASE_MS, Lock
+from seeknal.state.records import Environment, LockInfo, NodeState, Record, Run
 
 
 class StateBackend(Protocol):
-    """Keeps records. Every call is durable when it returns, or when its transaction does."""
+    """Keeps records.
+
+    Every write is durable when its call returns, or when its transaction does. Several threads
+    may use one backend, and several processes one storage. `seeknal.testing` holds a backend to
+    what is promised here.
+    """
 
     def initialize(self) -> None:
-        """Make the storage ready; harmless when it is."""
+        """Make the storage ready, and upgrade what an older version wrote; harmless when it is.
 
-    def create_run(self, run_id: str, **fields: Any) -> Run:
+        Raises StateError when a newer version wrote it.
+        """
+
+    def close(self) -> None:
+        """Let go of files and connections; harmless when done twice."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All that is written inside lands at once, or nothing does.
+
+        What is read inside stays true until the end, since others wait with their writes. In a
+        process, it belongs to the thread that began it. It nests into one: when an inner one
+        fails, all of it does.
+        """
+
+    # --- Runs
+
+    def create_run(self, run_id: str, **fields: Any) -> None:
         """Store a new run. fields: of `Run`. Raises ConflictError when the id is taken."""
 
-    def update_run(self, run_id: str, **fields: Any) -> Run:
+    def update_run(self, run_id: str, **fields: Any) -> None:
         """Change fields of a run. Raises StateError when there is no such run."""
 
     def get_run(self, run_id: str) -> Run | None:
         """A run, or None."""
 
-    def list_runs(self, *, limit: int | None = None) -> list[Run]:
-        """Runs, newest first."""
+    def list_runs(
+        self,
+        *,
+        environment: str | None = None,
+        status: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Run]:
+        """Runs, newest first: of those that match, at most `limit` after the first `offset`."""
 
-    def set_node_state(self, run_id: str, node_id: str, **fields: Any) -> NodeState:
+    def delete_run(self, run_id: str) -> None:
+        """Forget a run, its node states and its lock, but no intervals; harmless without one."""
+
+    # --- Node states
+
+    def set_node_state(self, run_id: str, node_id: str, **fields: Any) -> None:
         """Store what is known of a node in a run. fields: of `NodeState`; those not given keep
-        their value."""
+        their value. Raises StateError when there is no such run."""
 
     def get_node_state(self, run_id: str, node_id: str) -> NodeState | None:
         """The state of a node in a run, or None."""
 
     def list_node_states(self, run_id: str) -> list[NodeState]:
         """The states of all nodes of a run, by node id."""
+
+    # --- Intervals
+
+    def add_completed_interval(
+        self,
+        run_id: str,
+        node_id: str,
+        start: date | str,
+        end: date | str,
+        *,
+        snapshot: str | None = None,
+    ) -> None:
+        """Record that a snapshot of a node now holds the time from `start` until before `end`.
+
+        start, end: datetimes, dates, or ISO 8601 text; without a zone in UTC. snapshot: None for
+        the one that the node's state in this run names. Raises StateError when there is no such
+        run.
+        """
+
+    def remove_intervals(
+        self, node_id: str, snapshot: str | None, start: date | str, end: date | str
+    ) -> None:
+        """Record that a snapshot no longer holds this time."""
+
+    def get_completed_intervals(self, node_id: str, snapshot: str | None) -> list[Interval]:
+        """The time that a snapshot of a node holds: sorted ranges, of which none touch.
+
+        snapshot: None for what was recorded without one.
+        """
+
+    # --- Environments
 
     def get_environment(self, name: str) -> Environment | None:
         """An environment, or None."""
@@ -45,15 +113,41 @@ class StateBackend(Protocol):
     def save_environment(self, environment: Environment) -> Environment:
         """Store an environment and return it with its new version.
 
-        Raises ConflictError when the stored version isn't `environment.version`: someone else
-        wrote it since it was read. A new one has version 0.
+        Raises ConflictError when what is stored isn't what was read: someone else wrote or
+        deleted it. A new one has version 0.
         """
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """All that is written inside lands, or nothing does. Nests into one."""
+    def delete_environment(self, environment: Environment) -> None:
+        """Forget an environment; harmless without one. Raises ConflictError as saving does."""
 
-    def close(self) -> None:
-        """Let go of files and connections; harmless when done twice."""
+    # --- Locks
+
+    def acquire_lock(
+        self, run_id: str, timeout_ms: float, *, lease_ms: int = LEASE_MS
+    ) -> Lock | None:
+        """Hold the lock on a run, or None when `timeout_ms` have passed.
+
+        It holds among all processes, until it is released, or for `lease_ms` after its holder
+        died. While this backend holds it, and after another one has taken it over, what this
+        backend writes of the run is checked: ConflictError when the lock was lost. The lock
+        `environment:<name>` guards an environment in the same way. Raises StateError inside a
+        transaction.
+        """
+
+    def get_lock(self, run_id: str) -> LockInfo | None:
+        """Who holds a lock; None when nobody does."""
+
+    def fence(self, run_id: str, token: int) -> None:
+        """Write of this run, from now on, only while the lock with this token is held: for a
+        process that works for the one that holds it."""
+
+    # --- All of it
+
+    def records(self) -> Iterator[Record]:
+        """Everything but locks: each run before its node states. Read it in a transaction."""
+
+    def restore(self, records: Iterable[Record]) -> None:
+        """Store records as they are, over what has the same keys, all at once."""
 
 
 def create_state_backend(backend_type: str, **kwargs: Any) -> StateBackend:

@@ -2,47 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
-from seeknal.errors import RequestError, did_you_mean
+from seeknal.errors import RequestError, StateError, did_you_mean
+from seeknal.state.fields import Kind, kind_of, text
+from seeknal.state.intervals import Interval
+
+SCHEMA = 2
+"""The version of what records look like. 2 brought intervals, locks, and this version itself."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """Base of all. `times` are timezone-aware, in UTC, and written in ISO 8601."""
+    """Base of all. Times are aware, in UTC. Text is what UTF-8 can hold, without NUL: what is
+    not is replaced. keys: the fields that name a record.
+    """
 
     what: ClassVar[str]
-    times: ClassVar[tuple[str, ...]]
+    keys: ClassVar[tuple[str, ...]]
+    _kinds: ClassVar[dict[str, Kind]]
+    _settable: ClassVar[dict[str, Kind]]
+    _encoders: ClassVar[dict[str, Callable[[Any], Any] | None]]
+    _decoders: ClassVar[dict[str, Callable[[Any], Any]]]
+
+    def __init_subclass__(cls) -> None:
+        annotations = cls.__annotations__.items()
+        kinds = {n: kind_of(a) for n, a in annotations if not a.startswith("ClassVar")}
+        cls._kinds = kinds
+        cls._settable = {name: kind for name, kind in kinds.items() if name not in cls.keys}
+        cls._encoders = {name: kind.encode for name, kind in kinds.items()}
+        cls._decoders = {name: kind.decode for name, kind in kinds.items() if kind.decode}
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return tuple(getattr(self, name) for name in self.keys)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name in self.times:
-            if values[name] is not None:
-                values[name] = values[name].isoformat()
+        """As JSON can hold it, with the version of the schema as `schema`."""
+        values: dict[str, Any] = {"schema": SCHEMA}
+        for name, encode in self._encoders.items():
+            value = getattr(self, name)
+            values[name] = encode(value) if encode and value is not None else value
         return values
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        values = dict(data)
-        for name in cls.times:
-            if values.get(name) is not None:
-                values[name] = datetime.fromisoformat(values[name])
-        return cls(**values)
+        """What `to_dict` has made, of this version or an older one; what else is in it is ignored.
 
-    def with_fields(self, changes: Mapping[str, Any]) -> Self:
-        """A copy with other values. Raises RequestError for a field that there isn't."""
-        names = [f.name for f in fields(self)]
-        for name in changes:
-            if name not in names:
+        Raises StateError when a newer version has made it, or when it is no such record.
+        """
+        check_schema(data.get("schema", 1))
+        try:
+            values = {name: data[name] for name in cls._kinds if name in data}
+            for name, decode in cls._decoders.items():
+                if values.get(name) is not None:
+                    values[name] = decode(values[name])
+            return cls(**values)
+        except (TypeError, ValueError) as error:
+            raise StateError(f"{cls.what} can't be read from {dict(data)}: {error}") from error
+
+    @classmethod
+    def of_row(cls, values: Sequence[Any]) -> Self:
+        """From all fields, in their order and as they are kept: quicker than the constructor."""
+        made = object.__new__(cls)
+        made.__dict__.update(zip(cls._kinds, values, strict=True))
+        return made
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values for fields that are not keys, as they are kept.
+
+        Raises RequestError for a field that there isn't, and for a value of another type.
+        """
+        kinds = cls._settable
+        kept = {}
+        for name, value in values.items():
+            kind = kinds.get(name)
+            if kind is None:
                 raise RequestError(
-                    f"{self.what} has no field '{name}'.{did_you_mean(name, names)} "
-                    f"It has {', '.join(names)}."
+                    f"{cls.what} has no field '{name}' to set.{did_you_mean(name, kinds)} "
+                    f"It has {', '.join(kinds)}."
                 )
-        return replace(self, **changes)
+            try:
+                kept[name] = None if value is None and kind.optional else kind.keep(value)
+            except (TypeError, ValueError, AttributeError):
+                raise RequestError(
+                    f"{cls.what}'s {name} can't be {value!r}: give {kind.label}."
+                ) from None
+        return kept
+
+    def with_fields(self, values: Mapping[str, Any]) -> Self:
+        """A copy with other values. Raises as `checked` does."""
+        return replace(self, **self.checked(values))
+
+    def normalized(self) -> Self:
+        """As it is kept. Raises as `checked` does."""
+        return self.with_fields({name: getattr(self, name) for name in self._settable})
 
 
 @dataclass(frozen=True)
@@ -53,7 +111,7 @@ class Run(Record):
     """
 
     what: ClassVar[str] = "A run"
-    times: ClassVar[tuple[str, ...]] = ("started_at", "finished_at")
+    keys: ClassVar[tuple[str, ...]] = ("run_id",)
 
     run_id: str
     environment: str = "prod"
@@ -73,7 +131,7 @@ class NodeState(Record):
     """
 
     what: ClassVar[str] = "A node state"
-    times: ClassVar[tuple[str, ...]] = ("started_at", "finished_at")
+    keys: ClassVar[tuple[str, ...]] = ("run_id", "node_id")
 
     run_id: str
     node_id: str
@@ -88,6 +146,21 @@ class NodeState(Record):
 
 
 @dataclass(frozen=True)
+class CompletedIntervals(Record):
+    """The time that a snapshot of a node holds: merged ranges, sorted.
+
+    snapshot: empty where intervals were recorded without one.
+    """
+
+    what: ClassVar[str] = "A ledger of intervals"
+    keys: ClassVar[tuple[str, ...]] = ("node_id", "snapshot")
+
+    node_id: str
+    snapshot: str
+    ranges: tuple[Interval, ...] = ()
+
+
+@dataclass(frozen=True)
 class Environment(Record):
     """A name, and for every node the snapshot that is read under that name.
 
@@ -96,7 +169,7 @@ class Environment(Record):
     """
 
     what: ClassVar[str] = "An environment"
-    times: ClassVar[tuple[str, ...]] = ("created_at", "updated_at")
+    keys: ClassVar[tuple[str, ...]] = ("name",)
 
     name: str
     pointers: Mapping[str, str] = field(default_factory=dict)
@@ -104,3 +177,35 @@ class Environment(Record):
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     updated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     version: int = 0
+
+
+@dataclass(frozen=True)
+class LockInfo(Record):
+    """Who holds a lock, and until when it is held if it is not renewed.
+
+    token: of all locks ever given by this backend, the number of this one.
+    """
+
+    what: ClassVar[str] = "A lock"
+    keys: ClassVar[tuple[str, ...]] = ("name",)
+
+    name: str
+    holder: str
+    token: int
+    expires_at: datetime
+
+
+def check_schema(version: int) -> None:
+    """Raise StateError when state was written by a newer version."""
+    if not isinstance(version, int) or version > SCHEMA:
+        raise StateError(
+            f"This state was written by a newer Seeknal: its schema is {version}, and this one "
+            f"knows up to {SCHEMA}. Install the newer version here too: it was left as it is."
+        )
+
+
+def check_id(value: str, what: str) -> str:
+    """Return what names a record, or raise RequestError: it must be text, not empty, in UTF-8."""
+    if not isinstance(value, str) or not value or text(value) != value:
+        raise RequestError(f"{value!r} can't be the id of {what}: give text, not empty, in UTF-8.")
+    return value

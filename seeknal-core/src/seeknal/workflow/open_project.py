@@ -75,9 +75,13 @@ class OpenProject:
 
     @cached_property
     def state(self) -> StateBackend:
-        backend = self._provider(STATE_BACKEND, self.settings.state)
+        backend = self.state_backend(self.settings.state.name)
         backend.initialize()
         return backend
+
+    def state_backend(self, name: str) -> StateBackend:
+        """A new state backend with the options that the project has for it, not initialized."""
+        return self._provider(STATE_BACKEND, self.settings.state.instead(name))
 
     @cached_property
     def contents(self) -> ContentVersions:

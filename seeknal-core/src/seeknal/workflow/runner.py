@@ -17,6 +17,8 @@ from seeknal.dag.selectors import select
 from seeknal.errors import ConflictError
 from seeknal.names import check_name
 from seeknal.state.backend import StateBackend
+from seeknal.state.housekeeping import close_abandoned_runs, prune_runs
+from seeknal.state.locks import Lock
 from seeknal.state.records import Environment
 from seeknal.workflow.dispatch import STOP, Dispatcher, Event
 from seeknal.workflow.executor import Executor
@@ -71,37 +73,49 @@ def run_project(project: OpenProject, request: RunRequest) -> RunSummary:
     emit = project.plugins.emit
     emit(hookspecs.seeknal_plan_created, plan=plan)
     executor = project.executor(workers=request.workers)
-    state.create_run(run.run_id, environment=run.environment)
-    emit(hookspecs.seeknal_run_started, run=run, plan=plan)
+    close_abandoned_runs(state)
     results: dict[str, NodeResult] = {}
-    try:
-        with serving(project):
-            _work(plan, executor, project, run, results)
-        _publish(state, plan, results.values(), manifest.nodes)
-        project.contents.save()
-    except BaseException as error:
-        state.update_run(
-            run.run_id, status="failed", finished_at=datetime.now(UTC), error=repr(error)
+    with _alive(state, run):
+        state.create_run(run.run_id, environment=run.environment)
+        emit(hookspecs.seeknal_run_started, run=run, plan=plan)
+        try:
+            with serving(project):
+                _work(plan, executor, project, run, results)
+            _publish(state, plan, results.values(), manifest.nodes)
+            project.contents.save()
+        except BaseException as error:
+            state.update_run(
+                run.run_id, status="failed", finished_at=datetime.now(UTC), error=repr(error)
+            )
+            raise
+        finally:
+            executor.close()
+        summary = RunSummary(
+            status=_status(results.values()),
+            seconds=time.perf_counter() - started,
+            results=results,
+            unchanged=len(plan.unchanged),
+            reused=len(plan.reused),
         )
-        raise
-    finally:
-        executor.close()
-    summary = RunSummary(
-        status=_status(results.values()),
-        seconds=time.perf_counter() - started,
-        results=results,
-        unchanged=len(plan.unchanged),
-        reused=len(plan.reused),
-    )
-    counts = {s: summary.count(s) for s in ("success", "failed", "skipped", "interrupted")}
-    state.update_run(
-        run.run_id,
-        status=summary.status,
-        finished_at=datetime.now(UTC),
-        counts={**counts, "unchanged": summary.unchanged, "reused": summary.reused},
-    )
+        counts = {s: summary.count(s) for s in ("success", "failed", "skipped", "interrupted")}
+        state.update_run(
+            run.run_id,
+            status=summary.status,
+            finished_at=datetime.now(UTC),
+            counts={**counts, "unchanged": summary.unchanged, "reused": summary.reused},
+        )
+    retention = project.settings.retention
+    prune_runs(state, runs=retention.runs, days=retention.days)
     emit(hookspecs.seeknal_run_finished, run=run, summary=summary)
     return summary
+
+
+def _alive(state: StateBackend, run: RunInfo) -> Lock:
+    """The lock that tells others that a run is at work."""
+    lock = state.acquire_lock(run.run_id, 0)
+    if lock is None:
+        raise ConflictError(f"The run '{run.run_id}' is at work already.")
+    return lock
 
 
 def _new_run_id() -> str:

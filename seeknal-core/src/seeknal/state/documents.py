@@ -1,0 +1,407 @@
+"""The whole contract, over anything that keeps documents by key and can write several at once."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
+
+from seeknal.state import refusals
+from seeknal.state.intervals import Interval, added, by_month, merged, removed
+from seeknal.state.locks import LEASE_MS, Lock, acquire, this_process
+from seeknal.state.records import (
+    SCHEMA,
+    CompletedIntervals,
+    Environment,
+    LockInfo,
+    NodeState,
+    Record,
+    Run,
+    check_id,
+    check_schema,
+)
+
+R = TypeVar("R", bound=Record)
+
+Key = tuple[str, ...]
+"""Of a document: its room, and what names it there. Any text but the empty one, the last part of
+`intervals` aside.
+
+    ("runs", run id)                                  ("environments", name)
+    ("nodes", run id, node id)                        ("locks", name)
+    ("intervals", node id, snapshot, month)           ("about", "schema" or "tokens")
+"""
+Document = Mapping[str, Any]
+"""As JSON can hold it."""
+
+
+class DocumentBackend(ABC):
+    """A state backend whose author implements five methods, the storage of documents.
+
+    `_read`, `_documents`, `_write` and `_delete` are called inside `_exclusive` or `_view`, by one
+    thread at a time; those that write, only inside `_exclusive`, and they are to read back what
+    they have written there.
+    """
+
+    @abstractmethod
+    def _exclusive(self) -> AbstractContextManager[None]:
+        """Be the only writer among all processes. When it is left without an error, what was
+        written lands at once and durably; with an error, nothing of it does."""
+
+    @abstractmethod
+    def _view(self) -> AbstractContextManager[None]:
+        """Several reads that see no part of another's write."""
+
+    @abstractmethod
+    def _read(self, key: Key) -> Document | None:
+        """A document, or None."""
+
+    @abstractmethod
+    def _documents(self, *prefix: str) -> Iterator[Document]:
+        """All documents whose key begins so, in any order."""
+
+    @abstractmethod
+    def _write(self, key: Key, document: Document) -> None:
+        """Put a document in place of the one that there may be."""
+
+    @abstractmethod
+    def _delete(self, *prefix: str) -> None:
+        """Remove all documents whose key begins so; harmless when there are none."""
+
+    def __init__(self) -> None:
+        self._thread = threading.RLock()
+        self._depth = 0
+        self._failed = False
+        self._fences: dict[str, int] = {}
+        self._known_runs: set[str] = set()
+
+    def initialize(self) -> None:
+        with self._reading():
+            about = self._read(_SCHEMA_KEY)
+        if about == _SCHEMA_DOCUMENT:
+            return
+        with self._writing():
+            about = self._read(_SCHEMA_KEY)
+            if about:
+                check_schema(about["schema"])
+                self.restore(list(self.records()))
+            self._write(_SCHEMA_KEY, _SCHEMA_DOCUMENT)
+
+    def close(self) -> None:  # noqa: B027  there may be nothing to let go of
+        """Let go of files and connections; harmless when done twice."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._writing():
+            try:
+                yield
+            except BaseException:
+                self._failed = True
+                raise
+            if self._failed:
+                raise refusals.transaction_failed()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._thread:
+            if self._depth:
+                yield
+                return
+            self._depth, self._failed = 1, False
+            self._known_runs.clear()
+            try:
+                with self._exclusive():
+                    yield
+            finally:
+                self._depth = 0
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with self._thread:
+            if self._depth:
+                yield
+            else:
+                with self._view():
+                    yield
+
+    # --- Runs -------------------------------------------------------------------------------
+
+    def create_run(self, run_id: str, **fields: Any) -> None:
+        run = Run(check_id(run_id, "a run")).with_fields(fields)
+        with self._writing():
+            self._check_fence(run_id)
+            if self._read(("runs", run_id)):
+                raise refusals.run_exists(run_id)
+            self._put(run)
+
+    def update_run(self, run_id: str, **fields: Any) -> None:
+        changes = Run.checked(fields)
+        with self._writing():
+            self._check_fence(run_id)
+            run = self._get(Run, run_id)
+            if run is None:
+                raise refusals.no_run(run_id)
+            self._put(replace(run, **changes))
+
+    def get_run(self, run_id: str) -> Run | None:
+        with self._reading():
+            return self._get(Run, run_id)
+
+    def list_runs(
+        self,
+        *,
+        environment: str | None = None,
+        status: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Run]:
+        with self._reading():
+            runs = [Run.from_dict(d) for d in self._documents("runs")]
+        matching = [
+            run
+            for run in runs
+            if environment in (None, run.environment) and status in (None, run.status)
+        ]
+        matching.sort(key=lambda run: (run.started_at, run.run_id), reverse=True)
+        return matching[offset : None if limit is None else offset + limit]
+
+    def delete_run(self, run_id: str) -> None:
+        with self._writing():
+            self._check_fence(run_id)
+            for room in ("runs", "nodes", "locks"):
+                self._delete(room, run_id)
+            self._known_runs.discard(run_id)
+
+    # --- Node states ------------------------------------------------------------------------
+
+    def set_node_state(self, run_id: str, node_id: str, **fields: Any) -> None:
+        changes = NodeState.checked(fields)
+        check_id(node_id, "a node")
+        with self._writing():
+            self._begin_on(run_id)
+            state = self._get(NodeState, run_id, node_id) or NodeState(run_id, node_id)
+            self._put(replace(state, **changes))
+
+    def get_node_state(self, run_id: str, node_id: str) -> NodeState | None:
+        with self._reading():
+            return self._get(NodeState, run_id, node_id)
+
+    def list_node_states(self, run_id: str) -> list[NodeState]:
+        with self._reading():
+            states = [NodeState.from_dict(d) for d in self._documents("nodes", run_id)]
+        return sorted(states, key=lambda state: state.node_id)
+
+    # --- Intervals --------------------------------------------------------------------------
+
+    def add_completed_interval(
+        self,
+        run_id: str,
+        node_id: str,
+        start: date | str,
+        end: date | str,
+        *,
+        snapshot: str | None = None,
+    ) -> None:
+        interval = Interval.between(start, end)
+        check_id(node_id, "a node")
+        with self._writing():
+            self._begin_on(run_id)
+            if snapshot is None:
+                state = self._get(NodeState, run_id, node_id)
+                snapshot = state.snapshot if state else None
+            for month, piece in by_month(interval):
+                ranges = added(self._month(node_id, snapshot, month), piece)
+                self._put_month(node_id, snapshot, month, ranges)
+
+    def remove_intervals(
+        self, node_id: str, snapshot: str | None, start: date | str, end: date | str
+    ) -> None:
+        interval = Interval.between(start, end)
+        with self._writing():
+            for month, piece in by_month(interval):
+                before = self._month(node_id, snapshot, month)
+                ranges = removed(before, piece)
+                if ranges != before:
+                    self._put_month(node_id, snapshot, month, ranges)
+
+    def get_completed_intervals(self, node_id: str, snapshot: str | None) -> list[Interval]:
+        with self._reading():
+            months = list(self._documents("intervals", node_id, snapshot or ""))
+        return merged(r for month in months for r in CompletedIntervals.from_dict(month).ranges)
+
+    def _month(self, node_id: str, snapshot: str | None, month: str) -> list[Interval]:
+        document = self._read(("intervals", node_id, snapshot or "", month))
+        return list(CompletedIntervals.from_dict(document).ranges) if document else []
+
+    def _put_month(
+        self, node_id: str, snapshot: str | None, month: str, ranges: Iterable[Interval]
+    ) -> None:
+        """What a snapshot holds is kept by months, so that no document grows without bounds."""
+        record = CompletedIntervals(node_id, snapshot or "", tuple(ranges))
+        key = ("intervals", *record.key, month)
+        if record.ranges:
+            self._write(key, record.to_dict())
+        else:
+            self._delete(*key)
+
+    # --- Environments -----------------------------------------------------------------------
+
+    def get_environment(self, name: str) -> Environment | None:
+        with self._reading():
+            return self._get(Environment, name)
+
+    def list_environments(self) -> list[Environment]:
+        with self._reading():
+            found = [Environment.from_dict(d) for d in self._documents("environments")]
+        return sorted(found, key=lambda environment: environment.name)
+
+    def save_environment(self, environment: Environment) -> Environment:
+        check_id(environment.name, "an environment")
+        ours = environment.normalized()
+        saved = replace(ours, version=ours.version + 1)
+        with self._writing():
+            self._check_unmoved(ours, absent_is_fine=ours.version == 0)
+            self._put(saved)
+        return saved
+
+    def delete_environment(self, environment: Environment) -> None:
+        with self._writing():
+            self._check_unmoved(environment.normalized(), absent_is_fine=True)
+            self._delete("environments", environment.name)
+
+    def _check_unmoved(self, ours: Environment, *, absent_is_fine: bool) -> None:
+        """What is stored must be what was read: two by one name may have the same version."""
+        self._check_fence(f"environment:{ours.name}")
+        stored = self._get(Environment, ours.name)
+        if stored is None:
+            moved = not absent_is_fine
+        else:
+            moved = (stored.version, stored.created_at) != (ours.version, ours.created_at)
+        if moved:
+            raise refusals.environment_moved(ours, stored)
+
+    # --- Locks ------------------------------------------------------------------------------
+
+    def acquire_lock(
+        self, run_id: str, timeout_ms: float, *, lease_ms: int = LEASE_MS
+    ) -> Lock | None:
+        check_id(run_id, "a lock")
+        with self._thread:
+            if self._depth:
+                raise refusals.lock_in_transaction()
+        return acquire(lambda: self._try_lock(run_id, lease_ms), timeout_ms)
+
+    def get_lock(self, run_id: str) -> LockInfo | None:
+        with self._reading():
+            found = self._get(LockInfo, run_id)
+        return found if found and found.expires_at > datetime.now(UTC) else None
+
+    def fence(self, run_id: str, token: int) -> None:
+        self._fences[run_id] = token
+
+    def _try_lock(self, name: str, lease_ms: int) -> Lock | None:
+        if self.get_lock(name):
+            return None
+        with self._writing():
+            if self.get_lock(name):
+                return None
+            about = self._read(_TOKENS_KEY)
+            token = about["last"] + 1 if about else 1
+            self._write(_TOKENS_KEY, {"last": token})
+            self._put(LockInfo(name, this_process(), token, _in_future(lease_ms)))
+        self.fence(name, token)
+        return Lock(
+            name,
+            token,
+            lease_ms,
+            renew=lambda: self._renew(name, token, lease_ms),
+            release=lambda: self._release(name, token),
+        )
+
+    def _renew(self, name: str, token: int, lease_ms: int) -> bool:
+        with self._writing():
+            held = self._get(LockInfo, name)
+            if held is None or held.token != token:
+                return False
+            self._put(replace(held, expires_at=_in_future(lease_ms)))
+        return True
+
+    def _release(self, name: str, token: int) -> None:
+        with self._writing():
+            held = self._get(LockInfo, name)
+            if held and held.token == token:
+                self._delete("locks", name)
+        if self._fences.get(name) == token:
+            del self._fences[name]
+
+    def _check_fence(self, name: str) -> None:
+        token = self._fences.get(name)
+        if token is not None:
+            held = self._get(LockInfo, name)
+            if held is None or held.token != token:
+                raise refusals.lock_lost(name, held)
+
+    # --- All of it --------------------------------------------------------------------------
+
+    def records(self) -> Iterator[Record]:
+        for run in self.list_runs():
+            yield run
+            yield from self.list_node_states(run.run_id)
+        yield from self.list_environments()
+        ledgers: dict[Key, list[Interval]] = {}
+        with self._reading():
+            for document in self._documents("intervals"):
+                month = CompletedIntervals.from_dict(document)
+                ledgers.setdefault(month.key, []).extend(month.ranges)
+        for (node_id, snapshot), ranges in sorted(ledgers.items()):
+            yield CompletedIntervals(node_id, snapshot, tuple(merged(ranges)))
+
+    def restore(self, records: Iterable[Record]) -> None:
+        with self._writing():
+            for record in records:
+                if not isinstance(record, CompletedIntervals):
+                    self._put(record)
+                    continue
+                self._delete("intervals", *record.key)
+                months: dict[str, list[Interval]] = {}
+                for interval in record.ranges:
+                    for month, piece in by_month(interval):
+                        months.setdefault(month, []).append(piece)
+                for month, pieces in months.items():
+                    self._put_month(record.node_id, record.snapshot, month, pieces)
+
+    # --- Documents --------------------------------------------------------------------------
+
+    def _get(self, kind: type[R], *key: str) -> R | None:
+        document = self._read((_ROOMS[kind], *key))
+        return kind.from_dict(document) if document else None
+
+    def _put(self, record: Record) -> None:
+        self._write((_ROOMS[type(record)], *record.key), record.to_dict())
+
+    def _begin_on(self, run_id: str) -> None:
+        """Make sure that there is such a run, and that it may be written."""
+        self._check_fence(run_id)
+        if run_id not in self._known_runs:
+            if self._read(("runs", run_id)) is None:
+                raise refusals.no_run(run_id)
+            self._known_runs.add(run_id)
+
+
+_ROOMS: dict[type[Record], str] = {
+    Run: "runs",
+    NodeState: "nodes",
+    Environment: "environments",
+    LockInfo: "locks",
+}
+_SCHEMA_KEY = ("about", "schema")
+_SCHEMA_DOCUMENT = {"schema": SCHEMA}
+_TOKENS_KEY = ("about", "tokens")
+
+
+def _in_future(milliseconds: int) -> datetime:
+    return datetime.now(UTC) + timedelta(milliseconds=milliseconds)

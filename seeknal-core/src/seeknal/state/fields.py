@@ -1,0 +1,85 @@
+"""The types that fields of records have: what is taken, how it is kept, and how JSON holds it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from seeknal.state.intervals import Interval, moment
+
+
+class Kind(NamedTuple):
+    """label: for messages. keep: check a value and bring it into the form in which it is kept."""
+
+    label: str
+    keep: Callable[[Any], Any]
+    encode: Callable[[Any], Any] | None = None
+    decode: Callable[[Any], Any] | None = None
+    optional: bool = False
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    if not value.isascii():
+        value = str(value).encode("utf-8", "replace").decode()
+    return str(value).replace("\0", "\ufffd")
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not -(2**63) <= value < 2**63 or int(value) != value:
+        raise ValueError
+    return int(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str) or not math.isfinite(value):
+        raise ValueError
+    return float(value)
+
+
+def _time(value: Any) -> datetime:
+    if not isinstance(value, datetime):
+        raise TypeError
+    return moment(value)
+
+
+def _ranges(value: Any) -> tuple[Interval, ...]:
+    return tuple(Interval(_time(start), _time(end)) for start, end in value)
+
+
+_KINDS = {
+    "str": Kind("text", text),
+    "int": Kind("a whole number of at most 64 bits", _whole),
+    "float": Kind("a finite number", _number),
+    "datetime": Kind("a datetime", _time, datetime.isoformat, datetime.fromisoformat),
+    "Mapping[str, str]": Kind(
+        "a mapping of text to text",
+        lambda value: {text(k): text(v) for k, v in value.items()},
+        dict,
+        dict,
+    ),
+    "Mapping[str, int]": Kind(
+        "a mapping of text to whole numbers",
+        lambda value: {text(k): _whole(v) for k, v in value.items()},
+        dict,
+        dict,
+    ),
+    "tuple[Interval, ...]": Kind(
+        "intervals",
+        _ranges,
+        lambda value: [[start.isoformat(), end.isoformat()] for start, end in value],
+        lambda value: tuple(
+            Interval(datetime.fromisoformat(start), datetime.fromisoformat(end))
+            for start, end in value
+        ),
+    ),
+}
+
+
+def kind_of(annotation: str) -> Kind:
+    """By the text of a field's annotation."""
+    optional = annotation.endswith(" | None")
+    return _KINDS[annotation.removesuffix(" | None")]._replace(optional=optional)
