@@ -22,6 +22,7 @@ CORES_OWN = {
 BROUGHT = {
     "seeknal-core": set(),
     "seeknal-state-file": {("state_backend", "file")},
+    "seeknal-state-db": {("state_backend", "database")},
     "seeknal-engine-duckdb": {("engine", "duckdb")},
 }
 
@@ -126,4 +127,5 @@ def test_every_extra_is_named_as_the_plugin_that_it_brings() -> None:
     for member, brought in BROUGHT.items():
         for _, name in brought:
             assert extras[name] == [member]
-    assert extras["all"] == [f"seeknal-core[{','.join(e for e in extras if e != 'all')}]"]
+    plugins = ",".join(extra for extra in extras if extra not in ("all", "testing"))
+    assert extras["all"] == [f"seeknal-core[{plugins}]"]

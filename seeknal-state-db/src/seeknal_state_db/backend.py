@@ -1,0 +1,491 @@
+"""Runs, node states, intervals and environments as rows of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from seeknal.state import refusals
+from seeknal.state.intervals import Interval, added, removed
+from seeknal.state.locks import LEASE_MS, Lock, acquire, this_process
+from seeknal.state.records import (
+    CompletedIntervals,
+    Environment,
+    LockInfo,
+    NodeState,
+    Record,
+    Run,
+    check_id,
+)
+from seeknal_state_db import address, schema
+from seeknal_state_db import statements as sql
+from seeknal_state_db.database import Database
+
+QUEUE = 5000
+"""Node states that a transaction collects before it writes them."""
+
+
+class DatabaseBackend:
+    """db_path: a SQLite file. url: of any database instead, as SQLAlchemy writes them; without it,
+    what the environment's SEEKNAL_STATE_URL says. token: for a remote Turso; without it,
+    TURSO_AUTH_TOKEN.
+
+    Several threads and processes may use it, and for PostgreSQL several machines.
+    """
+
+    def __init__(
+        self,
+        db_path: Path = Path("target/state.db"),
+        url: str | None = None,
+        token: str | None = None,
+    ) -> None:
+        self._db = Database(address.find(Path(db_path), url, token))
+        self._inside = False
+        self._failed = False
+        self._fences: dict[str, int] = {}
+        self._known_runs: set[str] = set()
+        self._queue: list[tuple[Any, ...]] = []
+        self._queued: tuple[str, ...] = ()
+        self._texts: dict[sa.ClauseElement, str] = {}
+
+    def __repr__(self) -> str:
+        return f"DatabaseBackend({self._db.address.name!r})"
+
+    def initialize(self) -> None:
+        with self._db.reading() as connection:
+            if schema.version_of(connection) == len(schema.STEPS):
+                return
+        with self._writing() as connection:
+            schema.upgrade(connection)
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._writing():
+            try:
+                yield
+            except BaseException:
+                self._failed = True
+                raise
+            if self._failed:
+                raise refusals.transaction_failed()
+
+    @contextmanager
+    def _writing(self, *, alone: bool = True) -> Iterator[sa.Connection]:
+        with self._db.writing(alone=alone) as connection:
+            if self._inside:
+                yield connection
+                return
+            self._inside, self._failed = True, False
+            self._known_runs.clear()
+            self._queue.clear()
+            try:
+                yield connection
+                self._flush(connection)
+            finally:
+                self._inside = False
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with self._db.reading() as connection:
+            if self._inside:
+                self._flush(connection)
+            yield connection
+
+    # --- Runs -------------------------------------------------------------------------------
+
+    def create_run(self, run_id: str, **fields: Any) -> None:
+        run = Run(check_id(run_id, "a run")).with_fields(fields)
+        with self._writing(alone=False) as connection:
+            self._check_fence(run_id)
+            insert = sql.insert_if_absent(self._dialect, "runs")
+            if not connection.execute(insert, _values(run)).rowcount:
+                raise refusals.run_exists(run_id)
+
+    def update_run(self, run_id: str, **fields: Any) -> None:
+        changes = Run.checked(fields)
+        with self._writing(alone=False) as connection:
+            self._begin_on(run_id)
+            if changes:
+                update = sql.update_run(tuple(changes))
+                connection.execute(update, {**changes, "_run_id": run_id})
+
+    def get_run(self, run_id: str) -> Run | None:
+        with self._reading() as connection:
+            row = connection.execute(sql.get_run, {"_run_id": run_id}).one_or_none()
+        return Run(**row._mapping) if row else None
+
+    def list_runs(
+        self,
+        *,
+        environment: str | None = None,
+        status: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Run]:
+        runs = schema.runs
+        query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id.desc())
+        for column, value in ((runs.c.environment, environment), (runs.c.status, status)):
+            if value is not None:
+                query = query.where(column == value)
+        query = query.limit(limit if limit is not None else 2**31).offset(offset)
+        with self._reading() as connection:
+            return [Run(**row._mapping) for row in connection.execute(query)]
+
+    def delete_run(self, run_id: str) -> None:
+        with self._writing(), self._reading() as connection:
+            self._check_fence(run_id)
+            connection.execute(sql.delete_states, {"_run_id": run_id})
+            connection.execute(sql.delete_run, {"_run_id": run_id})
+            connection.execute(sql.delete_lock, {"_name": run_id})
+            self._known_runs.discard(run_id)
+
+    # --- Node states ------------------------------------------------------------------------
+
+    def set_node_state(self, run_id: str, node_id: str, **fields: Any) -> None:
+        changes = NodeState.checked(fields)
+        check_id(node_id, "a node")
+        with self._writing(alone=False) as connection:
+            self._begin_on(run_id)
+            self._enqueue(connection, run_id, node_id, changes)
+
+    def get_node_state(self, run_id: str, node_id: str) -> NodeState | None:
+        with self._reading() as connection:
+            row = connection.execute(
+                sql.get_state, {"_run_id": run_id, "_node_id": node_id}
+            ).one_or_none()
+        return NodeState(**row._mapping) if row else None
+
+    def list_node_states(self, run_id: str) -> list[NodeState]:
+        with self._reading() as connection:
+            text = self._text(connection, sql.list_states)
+            rows = connection.exec_driver_sql(text, (run_id,)).fetchall()
+        if not self._db.keeps_times_as_text:
+            return [NodeState.of_row(row) for row in rows]
+        return [NodeState.of_row(_with_times(row)) for row in rows]
+
+    def _enqueue(
+        self, connection: sa.Connection, run_id: str, node_id: str, changes: dict[str, Any]
+    ) -> None:
+        """Write a node state with those that come after it, if they set the same fields."""
+        names = tuple(changes)
+        if names != self._queued or len(self._queue) >= QUEUE:
+            self._flush(connection)
+            self._queued = names
+        row = [run_id, node_id, *(changes[name] for name in _in_table_order(names))]
+        if self._db.keeps_times_as_text:
+            row = [v.isoformat() if v.__class__ is datetime else v for v in row]
+        self._queue.append(tuple(row))
+
+    def _flush(self, connection: sa.Connection) -> None:
+        if self._queue:
+            insert = sql.upsert(self._dialect, "node_states", _in_table_order(self._queued))
+            connection.exec_driver_sql(self._text(connection, insert), self._queue)
+            self._queue = []
+
+    def _text(self, connection: sa.Connection, statement: sa.ClauseElement) -> str:
+        """A statement for the driver itself: for what is said ten thousand times."""
+        text = self._texts.get(statement)
+        if text is None:
+            text = self._texts[statement] = str(statement.compile(dialect=connection.dialect))
+        return text
+
+    # --- Intervals --------------------------------------------------------------------------
+
+    def add_completed_interval(
+        self,
+        run_id: str,
+        node_id: str,
+        start: date | str,
+        end: date | str,
+        *,
+        snapshot: str | None = None,
+    ) -> None:
+        interval = Interval.between(start, end)
+        check_id(node_id, "a node")
+        with self._writing(), self._reading() as connection:
+            self._begin_on(run_id)
+            if snapshot is None:
+                key = {"_run_id": run_id, "_node_id": node_id}
+                snapshot = connection.execute(sql.get_snapshot, key).scalar_one_or_none()
+            self._change_ledger(connection, node_id, snapshot, interval, added)
+
+    def remove_intervals(
+        self, node_id: str, snapshot: str | None, start: date | str, end: date | str
+    ) -> None:
+        interval = Interval.between(start, end)
+        with self._writing() as connection:
+            self._change_ledger(connection, node_id, snapshot, interval, removed)
+
+    def get_completed_intervals(self, node_id: str, snapshot: str | None) -> list[Interval]:
+        with self._reading() as connection:
+            return _ranges(connection, sql.ledger, _ledger_key(node_id, snapshot))
+
+    def _change_ledger(
+        self,
+        connection: sa.Connection,
+        node_id: str,
+        snapshot: str | None,
+        interval: Interval,
+        change: Callable[[Sequence[Interval], Interval], list[Interval]],
+    ) -> None:
+        """Read and write only the ranges that an interval can touch."""
+        key = _ledger_key(node_id, snapshot)
+        ends = {"start": interval.start, "end": interval.end}
+        before = _ranges(connection, sql.range_before, {**key, "start": interval.start})
+        before += _ranges(connection, sql.ranges_within, {**key, **ends})
+        after = change(before, interval)
+        kept = {r.start for r in after}
+        for gone in before:
+            if gone.start not in kept:
+                connection.execute(sql.delete_range, {**key, "_start_at": gone.start})
+        for fresh in set(after) - set(before):
+            self._put_range(connection, node_id, snapshot, fresh)
+
+    def _put_range(
+        self, connection: sa.Connection, node_id: str, snapshot: str | None, interval: Interval
+    ) -> None:
+        upsert = sql.upsert(self._dialect, "intervals", ("end_at",))
+        row = {"start_at": interval.start, "end_at": interval.end}
+        connection.execute(upsert, {"node_id": node_id, "snapshot": snapshot or "", **row})
+
+    # --- Environments -----------------------------------------------------------------------
+
+    def get_environment(self, name: str) -> Environment | None:
+        with self._reading() as connection:
+            rows = connection.execute(sql.get_environment, {"_name": name}).all()
+        return next(_environments(rows), None)
+
+    def list_environments(self) -> list[Environment]:
+        with self._reading() as connection:
+            rows = connection.execute(sql.list_environments).all()
+        return list(_environments(rows))
+
+    def save_environment(self, environment: Environment) -> Environment:
+        check_id(environment.name, "an environment")
+        ours = environment.normalized()
+        saved = replace(ours, version=ours.version + 1)
+        with self._writing() as connection:
+            stored = self._unmoved(ours, absent_is_fine=ours.version == 0)
+            self._put_environment(connection, saved, stored)
+        return saved
+
+    def delete_environment(self, environment: Environment) -> None:
+        with self._writing() as connection:
+            self._unmoved(environment.normalized(), absent_is_fine=True)
+            connection.execute(sql.delete_pointers, {"_environment": environment.name})
+            connection.execute(sql.delete_environment, {"_name": environment.name})
+
+    def _unmoved(self, ours: Environment, *, absent_is_fine: bool) -> Environment | None:
+        """What is stored, which must be what was read: two by one name may have one version."""
+        self._check_fence(f"environment:{ours.name}")
+        stored = self.get_environment(ours.name)
+        if stored is None:
+            moved = not absent_is_fine
+        else:
+            moved = (stored.version, stored.created_at) != (ours.version, ours.created_at)
+        if moved:
+            raise refusals.environment_moved(ours, stored)
+        return stored
+
+    def _put_environment(
+        self, connection: sa.Connection, saved: Environment, stored: Environment | None
+    ) -> None:
+        """Write an environment, and of its pointers those that differ."""
+        names = ("created_at", "updated_at", "version")
+        row = {name: getattr(saved, name) for name in ("name", *names)}
+        connection.execute(sql.upsert(self._dialect, "environments", names), row)
+        before, after = _pointers(stored), _pointers(saved)
+        gone = [
+            {"_environment": saved.name, "_node_id": node_id} for node_id in before.keys() - after
+        ]
+        fresh = [
+            {
+                "environment": saved.name,
+                "node_id": node_id,
+                "snapshot": snapshot,
+                "refreshed": refreshed,
+            }
+            for node_id, (snapshot, refreshed) in after.items()
+            if before.get(node_id) != (snapshot, refreshed)
+        ]
+        if gone:
+            connection.execute(sql.delete_pointer, gone)
+        if fresh:
+            upsert = sql.upsert(self._dialect, "pointers", ("snapshot", "refreshed"))
+            connection.execute(upsert, fresh)
+
+    # --- Locks ------------------------------------------------------------------------------
+
+    def acquire_lock(
+        self, run_id: str, timeout_ms: float, *, lease_ms: int = LEASE_MS
+    ) -> Lock | None:
+        check_id(run_id, "a lock")
+        with self._db.reading():
+            if self._inside:
+                raise refusals.lock_in_transaction()
+        return acquire(lambda: self._try_lock(run_id, lease_ms), timeout_ms)
+
+    def get_lock(self, run_id: str) -> LockInfo | None:
+        found = self._stored_lock(run_id)
+        return found if found and found.expires_at > self._db.now() else None
+
+    def fence(self, run_id: str, token: int) -> None:
+        self._fences[run_id] = token
+
+    def _try_lock(self, name: str, lease_ms: int) -> Lock | None:
+        if self.get_lock(name):
+            return None
+        with self._writing() as connection:
+            if self.get_lock(name):
+                return None
+            connection.execute(sql.raise_token)
+            token: int = connection.execute(sql.last_token).scalar_one()
+            names = ("holder", "token", "expires_at")
+            lease = {"expires_at": self._db.now() + timedelta(milliseconds=lease_ms)}
+            connection.execute(
+                sql.upsert(self._dialect, "locks", names),
+                {"name": name, "holder": this_process(), "token": token, **lease},
+            )
+        self.fence(name, token)
+        return Lock(
+            name,
+            token,
+            lease_ms,
+            renew=lambda: self._renew(name, token, lease_ms),
+            release=lambda: self._release(name, token),
+        )
+
+    def _renew(self, name: str, token: int, lease_ms: int) -> bool:
+        with self._writing() as connection:
+            expires_at = self._db.now() + timedelta(milliseconds=lease_ms)
+            row = {"_name": name, "_token": token, "expires_at": expires_at}
+            return bool(connection.execute(sql.renew_lock, row).rowcount)
+
+    def _release(self, name: str, token: int) -> None:
+        with self._writing() as connection:
+            connection.execute(sql.release_lock, {"_name": name, "_token": token})
+        if self._fences.get(name) == token:
+            del self._fences[name]
+
+    def _stored_lock(self, name: str) -> LockInfo | None:
+        with self._reading() as connection:
+            row = connection.execute(sql.get_lock, {"_name": name}).one_or_none()
+        return LockInfo(**row._mapping) if row else None
+
+    def _check_fence(self, name: str) -> None:
+        token = self._fences.get(name)
+        if token is not None:
+            held = self._stored_lock(name)
+            if held is None or held.token != token:
+                raise refusals.lock_lost(name, held)
+
+    # --- All of it --------------------------------------------------------------------------
+
+    def records(self) -> Iterator[Record]:
+        for run in self.list_runs():
+            yield run
+            yield from self.list_node_states(run.run_id)
+        yield from self.list_environments()
+        with self._reading() as connection:
+            keys = connection.execute(sql.ledgers).all()
+        for node_id, snapshot in keys:
+            ranges = self.get_completed_intervals(node_id, snapshot)
+            yield CompletedIntervals(node_id, snapshot, tuple(ranges))
+
+    def restore(self, records: Iterable[Record]) -> None:
+        with self._writing() as connection:
+            for record in records:
+                values = _values(record)
+                if isinstance(record, NodeState):
+                    self._enqueue(connection, values.pop("run_id"), values.pop("node_id"), values)
+                elif isinstance(record, Run):
+                    names = tuple(name for name in values if name != "run_id")
+                    connection.execute(sql.upsert(self._dialect, "runs", names), values)
+                elif isinstance(record, Environment):
+                    self._put_environment(connection, record, self.get_environment(record.name))
+                elif isinstance(record, CompletedIntervals):
+                    key = _ledger_key(record.node_id, record.snapshot)
+                    connection.execute(sql.delete_ledger, key)
+                    for interval in record.ranges:
+                        self._put_range(connection, record.node_id, record.snapshot, interval)
+
+    # --- Rows -------------------------------------------------------------------------------
+
+    @property
+    def _dialect(self) -> str:
+        return self._db.connection.dialect.name
+
+    def _begin_on(self, run_id: str) -> None:
+        """Make sure that there is such a run, and that it may be written."""
+        self._check_fence(run_id)
+        if run_id not in self._known_runs:
+            found = self._db.connection.execute(sql.run_exists, {"_run_id": run_id}).first()
+            if found is None:
+                raise refusals.no_run(run_id)
+            self._known_runs.add(run_id)
+
+
+def _values(record: Record) -> dict[str, Any]:
+    return dict(vars(record))
+
+
+@cache
+def _in_table_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(column.name for column in schema.node_states.c if column.name in names)
+
+
+_TIMES = [i for i, c in enumerate(schema.node_states.c) if isinstance(c.type, schema.UtcTime)]
+
+
+def _with_times(row: Sequence[Any]) -> list[Any]:
+    """A row of node states with its texts made times."""
+    values = list(row)
+    for index in _TIMES:
+        if values[index] is not None:
+            values[index] = datetime.fromisoformat(values[index])
+    return values
+
+
+def _ledger_key(node_id: str, snapshot: str | None) -> dict[str, str]:
+    return {"_node_id": node_id, "_snapshot": snapshot or ""}
+
+
+def _ranges(
+    connection: sa.Connection, statement: sa.Executable, parameters: dict[str, Any]
+) -> list[Interval]:
+    return [Interval(start, end) for start, end in connection.execute(statement, parameters)]
+
+
+def _pointers(environment: Environment | None) -> dict[str, tuple[str | None, str | None]]:
+    if environment is None:
+        return {}
+    read, refreshed = environment.pointers, environment.refreshed
+    return {
+        node_id: (read.get(node_id), refreshed.get(node_id)) for node_id in {**read, **refreshed}
+    }
+
+
+def _environments(rows: Iterable[sa.Row[Any]]) -> Iterator[Environment]:
+    """From rows of an environment and one of its pointers, sorted by environment."""
+    for name, group in groupby(rows, key=lambda row: row.name):
+        of_one = list(group)
+        first = of_one[0]
+        yield Environment(
+            name,
+            {r.node_id: r.snapshot for r in of_one if r.snapshot is not None},
+            {r.node_id: r.refreshed for r in of_one if r.refreshed is not None},
+            first.created_at,
+            first.updated_at,
+            first.version,
+        )

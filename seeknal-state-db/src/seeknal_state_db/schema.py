@@ -1,0 +1,178 @@
+"""The tables, and the versions of them that there have been."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from seeknal.errors import StateError
+
+POSTGRESQL_SCHEMA = "seeknal"
+
+
+class UtcTime(sa.TypeDecorator[datetime]):
+    """A moment: TIMESTAMP WITH TIME ZONE, or ISO 8601 text in UTC where there is no such type."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.Text())
+        return dialect.type_descriptor(sa.DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.isoformat()
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        if isinstance(value, str):
+            return datetime.fromisoformat(value)
+        return value.astimezone(UTC) if isinstance(value, datetime) else None
+
+
+Name = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Text that is sorted by its characters' numbers, as Python does."""
+Json = sa.JSON().with_variant(JSONB(), "postgresql")
+
+tables = sa.MetaData()
+
+
+def _of_run() -> sa.ForeignKey:
+    return sa.ForeignKey("runs.run_id", ondelete="CASCADE")
+
+
+runs = sa.Table(
+    "runs",
+    tables,
+    sa.Column("run_id", Name, primary_key=True),
+    sa.Column("environment", Name, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("finished_at", UtcTime),
+    sa.Column("counts", Json, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Index("runs_by_time", "started_at", "run_id"),
+    sa.Index("runs_by_environment", "environment", "started_at"),
+    sa.Index("runs_by_status", "status", "started_at"),
+)
+
+node_states = sa.Table(
+    "node_states",
+    tables,
+    sa.Column("run_id", Name, _of_run(), primary_key=True),
+    sa.Column("node_id", Name, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False, server_default="running"),
+    sa.Column("snapshot", sa.Text),
+    sa.Column("started_at", UtcTime),
+    sa.Column("finished_at", UtcTime),
+    sa.Column("seconds", sa.Double),
+    sa.Column("rows", sa.BigInteger),
+    sa.Column("bytes", sa.BigInteger),
+    sa.Column("error", sa.Text),
+    sa.Index("node_states_by_node", "node_id", "finished_at"),
+)
+
+intervals = sa.Table(
+    "intervals",
+    tables,
+    sa.Column("node_id", Name, primary_key=True),
+    sa.Column("snapshot", Name, primary_key=True),
+    sa.Column("start_at", UtcTime, primary_key=True),
+    sa.Column("end_at", UtcTime, nullable=False),
+)
+
+environments = sa.Table(
+    "environments",
+    tables,
+    sa.Column("name", Name, primary_key=True),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("updated_at", UtcTime, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+)
+
+pointers = sa.Table(
+    "pointers",
+    tables,
+    sa.Column(
+        "environment",
+        Name,
+        sa.ForeignKey("environments.name", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("node_id", Name, primary_key=True),
+    sa.Column("snapshot", sa.Text, comment="what is read"),
+    sa.Column("refreshed", sa.Text, comment="the run that was asked to compute it anew"),
+)
+
+locks = sa.Table(
+    "locks",
+    tables,
+    sa.Column("name", Name, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False),
+)
+
+tokens = sa.Table(
+    "tokens",
+    tables,
+    sa.Column("of", sa.Text, primary_key=True),
+    sa.Column("last", sa.BigInteger, nullable=False),
+)
+
+version = sa.Table(
+    "schema_version",
+    tables,
+    sa.Column("of", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+)
+
+
+def _create(connection: sa.Connection) -> None:
+    own = schema_of(connection.dialect)
+    if own:
+        connection.execute(sa.schema.CreateSchema(own, if_not_exists=True))
+    tables.create_all(connection, checkfirst=False)
+    connection.execute(tokens.insert().values(of="locks", last=0))
+    connection.execute(version.insert().values(of="seeknal", version=0))
+
+
+STEPS: Sequence[Callable[[sa.Connection], None]] = (_create,)
+"""Each brings the tables from the version that is its index to the next one."""
+
+
+def schema_of(dialect: sa.Dialect) -> str | None:
+    """Where databases have schemas, the tables are in one of their own."""
+    return POSTGRESQL_SCHEMA if dialect.name == "postgresql" else None
+
+
+def version_of(connection: sa.Connection) -> int:
+    """0 where there are no tables yet."""
+    if not sa.inspect(connection).has_table(version.name, schema=schema_of(connection.dialect)):
+        return 0
+    found: int = connection.execute(sa.select(version.c.version)).scalar_one()
+    return found
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Bring the tables to the newest version, in the transaction that is open.
+
+    Raises StateError when a newer Seeknal made them.
+    """
+    found = version_of(connection)
+    if found > len(STEPS):
+        raise StateError(
+            f"This state was written by a newer Seeknal: its tables have version {found}, and this "
+            f"one knows up to {len(STEPS)}. Install the newer seeknal-state-db here too: it was "
+            "left as it is."
+        )
+    for step in STEPS[found:]:
+        step(connection)
+    if found < len(STEPS):
+        connection.execute(version.update().values(version=len(STEPS)))

@@ -1,0 +1,112 @@
+"""What is said to the database, built once: SQLAlchemy takes longer to build than to execute."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from seeknal_state_db.schema import (
+    environments,
+    intervals,
+    locks,
+    node_states,
+    pointers,
+    runs,
+    tokens,
+)
+
+P = sa.bindparam
+
+TABLES = {
+    table.name: table for table in (runs, node_states, intervals, environments, pointers, locks)
+}
+
+
+def equal(*columns: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    """Each column is the parameter by its name, with an underscore before it."""
+    return sa.and_(*(column == P(f"_{column.name}") for column in columns))
+
+
+@cache
+def insert_if_absent(dialect: str, table: str) -> Any:
+    """Its rowcount tells whether the row was inserted."""
+    insert = _insert(dialect, table).on_conflict_do_nothing()
+    return insert.execution_options(preserve_rowcount=True)
+
+
+@cache
+def upsert(dialect: str, table: str, names: tuple[str, ...]) -> Any:
+    """Insert a row of the keys and the columns `names`, or set these of the row there is."""
+    keys = [column.name for column in TABLES[table].primary_key]
+    insert = _insert(dialect, table).values({name: P(name) for name in [*keys, *names]})
+    if not names:
+        return insert.on_conflict_do_nothing()
+    return insert.on_conflict_do_update(
+        index_elements=keys, set_={name: insert.excluded[name] for name in names}
+    )
+
+
+def _insert(dialect: str, table: str) -> Any:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(TABLES[table])
+
+
+@cache
+def update_run(names: tuple[str, ...]) -> sa.Update:
+    return runs.update().where(equal(runs.c.run_id)).values({name: P(name) for name in names})
+
+
+get_run = sa.select(runs).where(equal(runs.c.run_id))
+run_exists = sa.select(sa.literal(1)).where(equal(runs.c.run_id)).select_from(runs)
+delete_run = runs.delete().where(equal(runs.c.run_id))
+delete_states = node_states.delete().where(equal(node_states.c.run_id))
+
+get_state = sa.select(node_states).where(equal(node_states.c.run_id, node_states.c.node_id))
+get_snapshot = sa.select(node_states.c.snapshot).where(
+    equal(node_states.c.run_id, node_states.c.node_id)
+)
+list_states = (
+    sa.select(node_states).where(equal(node_states.c.run_id)).order_by(node_states.c.node_id)
+)
+
+_of_ledger = equal(intervals.c.node_id, intervals.c.snapshot)
+_range = sa.select(intervals.c.start_at, intervals.c.end_at)
+ledger = _range.where(_of_ledger).order_by(intervals.c.start_at)
+range_before = (
+    _range.where(_of_ledger, intervals.c.start_at < P("start"))
+    .order_by(intervals.c.start_at.desc())
+    .limit(1)
+)
+ranges_within = _range.where(
+    _of_ledger, intervals.c.start_at >= P("start"), intervals.c.start_at <= P("end")
+).order_by(intervals.c.start_at)
+ledgers = (
+    sa.select(intervals.c.node_id, intervals.c.snapshot)
+    .distinct()
+    .order_by(intervals.c.node_id, intervals.c.snapshot)
+)
+delete_range = intervals.delete().where(_of_ledger, equal(intervals.c.start_at))
+delete_ledger = intervals.delete().where(_of_ledger)
+
+_environments = (
+    sa.select(environments, pointers.c.node_id, pointers.c.snapshot, pointers.c.refreshed)
+    .join_from(environments, pointers, isouter=True)
+    .order_by(environments.c.name, pointers.c.node_id)
+)
+get_environment = _environments.where(equal(environments.c.name))
+list_environments = _environments
+delete_environment = environments.delete().where(equal(environments.c.name))
+delete_pointer = pointers.delete().where(equal(pointers.c.environment, pointers.c.node_id))
+delete_pointers = pointers.delete().where(equal(pointers.c.environment))
+
+get_lock = sa.select(locks).where(equal(locks.c.name))
+renew_lock = (
+    locks.update().where(equal(locks.c.name, locks.c.token)).values(expires_at=P("expires_at"))
+)
+release_lock = locks.delete().where(equal(locks.c.name, locks.c.token))
+delete_lock = locks.delete().where(equal(locks.c.name))
+raise_token = tokens.update().values(last=tokens.c.last + 1)
+last_token = sa.select(tokens.c.last)

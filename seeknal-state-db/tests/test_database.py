@@ -1,0 +1,263 @@
+"""What is particular to databases: tables that people can query, versions, lost connections."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from seeknal.errors import ConflictError, StateError
+from seeknal.state.backend import StateBackend, create_state_backend
+from seeknal.state.records import Environment
+from seeknal_state_db import schema
+from seeknal_state_db.backend import DatabaseBackend
+from seeknal_state_db.schema import STEPS, version_of
+
+
+@pytest.fixture(params=["sqlite", "turso", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgresql":
+        new_url: Callable[[], str] = request.getfixturevalue("postgresql")
+        return new_url()
+    return f"{request.param}:///{tmp_path}/state.db"
+
+
+@pytest.fixture
+def backend(url: str) -> Iterator[DatabaseBackend]:
+    made = DatabaseBackend(url=url)
+    made.initialize()
+    yield made
+    made.close()
+
+
+def test_the_public_factory_makes_one(tmp_path: Path) -> None:
+    made: StateBackend = create_state_backend("database", db_path=str(tmp_path / "target/state.db"))
+    made.initialize()
+    made.create_run("r")
+    made.close()
+    assert (tmp_path / "target/state.db").is_file()
+
+
+def test_the_class_can_be_imported_from_the_core() -> None:
+    from seeknal.state.backend import DatabaseBackend as FromCore  # type: ignore[attr-defined]
+
+    assert FromCore is DatabaseBackend
+
+
+def test_making_one_touches_nothing(tmp_path: Path) -> None:
+    DatabaseBackend(tmp_path / "folder/state.db")
+    assert not (tmp_path / "folder").exists()
+
+
+def test_people_can_query_the_tables(tmp_path: Path) -> None:
+    with closing(DatabaseBackend(tmp_path / "state.db")) as made:
+        made.initialize()
+        made.create_run("r", environment="dev")
+        made.set_node_state("r", "transform.a", snapshot="s", rows=3)
+        made.add_completed_interval("r", "transform.a", "2024-01-01", "2024-02-01")
+        made.save_environment(Environment("dev", {"transform.a": "s"}))
+    with closing(sqlite3.connect(tmp_path / "state.db")) as tables:
+        (joined,) = tables.execute(
+            """
+            SELECT r.environment, s.node_id, s.rows, i.start_at, i.end_at, p.snapshot
+            FROM runs r JOIN node_states s USING (run_id)
+            JOIN intervals i USING (node_id, snapshot)
+            JOIN pointers p USING (environment, node_id)
+            """
+        )
+        (mode,) = tables.execute("PRAGMA journal_mode").fetchone()
+        indexes = {name for (name,) in tables.execute("SELECT name FROM pragma_index_list('runs')")}
+    first, last = "2024-01-01T00:00:00+00:00", "2024-02-01T00:00:00+00:00"
+    assert joined == ("dev", "transform.a", 3, first, last, "s")
+    assert mode == "wal"
+    assert {"runs_by_time", "runs_by_environment", "runs_by_status"} <= indexes
+
+
+def test_sqlite_waits_for_other_writers_and_holds_to_foreign_keys(tmp_path: Path) -> None:
+    with closing(DatabaseBackend(tmp_path / "state.db")) as made:
+        made.initialize()
+        with made._db.reading() as connection:
+            settings = {
+                name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+                for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            }
+    full = 2
+    assert settings == {
+        "journal_mode": "wal", "synchronous": full, "foreign_keys": 1, "busy_timeout": 60_000
+    }  # fmt: skip
+
+
+def test_tables_of_an_older_version_are_upgraded(
+    backend: DatabaseBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add_a_column(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN owner TEXT")
+
+    backend.create_run("r")
+    backend.close()
+    monkeypatch.setattr(schema, "STEPS", (*STEPS, add_a_column))
+    for _ in range(2):
+        backend.initialize()
+        with backend._db.reading() as connection:
+            assert version_of(connection) == len(STEPS) + 1
+            columns = sa.inspect(connection).get_columns(
+                "runs", schema=schema.schema_of(connection.dialect)
+            )
+            assert "owner" in {column["name"] for column in columns}
+
+
+def test_an_upgrade_that_fails_changes_nothing(
+    backend: DatabaseBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN owner TEXT")
+        raise KeyError("on purpose")
+
+    backend.create_run("r")
+    monkeypatch.setattr(schema, "STEPS", (*STEPS, fail))
+    with pytest.raises(KeyError, match="on purpose"):
+        backend.initialize()
+    with backend._db.reading() as connection:
+        assert version_of(connection) == len(STEPS)
+    assert backend.get_run("r") is not None
+
+
+def test_tables_of_a_newer_version_are_refused_and_left_alone(
+    backend: DatabaseBackend, url: str
+) -> None:
+    backend.create_run("r")
+    with backend._db.writing() as connection:
+        connection.execute(schema.version.update().values(version=99))
+    with pytest.raises(StateError, match="tables have version 99, and this one knows up to 1"):
+        DatabaseBackend(url=url).initialize()
+    with backend._db.reading() as connection:
+        assert version_of(connection) == 99
+
+
+def test_a_lost_connection_is_opened_again(postgresql: Callable[[], str]) -> None:
+    url = postgresql()
+    with closing(DatabaseBackend(url=url)) as first, closing(DatabaseBackend(url=url)) as second:
+        first.initialize()
+        second.initialize()
+        first.create_run("r")
+
+        def cut() -> None:
+            with second._db.reading() as connection:
+                connection.exec_driver_sql(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+        def write_while_it_is_cut() -> None:
+            with first.transaction():
+                first.set_node_state("r", "half", rows=1)
+                cut()
+                first.set_node_state("r", "other", rows=1, status="success")
+                first.list_node_states("r")
+
+        with pytest.raises(StateError):
+            write_while_it_is_cut()
+        first.set_node_state("r", "n", rows=1)
+        assert [state.node_id for state in first.list_node_states("r")] == ["n"]
+        cut()
+        with pytest.raises(StateError):
+            first.list_runs()
+        assert len(first.list_runs()) == 1
+
+
+# --- A remote Turso -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def replicas(tmp_path: Path, turso_server: str) -> Iterator[list[DatabaseBackend]]:
+    """Two clients of one remote database."""
+    made = [
+        DatabaseBackend(url=f"turso+sync:///{tmp_path}/{name}.db?remote_url={turso_server}")
+        for name in ("a", "b")
+    ]
+    for replica in made:
+        replica.initialize()
+    yield made
+    for replica in made:
+        replica.close()
+
+
+def test_what_one_client_of_a_remote_turso_writes_another_reads(
+    replicas: list[DatabaseBackend],
+) -> None:
+    first, second = replicas
+    first.create_run("r", environment="dev")
+    first.set_node_state("r", "n", rows=3)
+    first.add_completed_interval("r", "n", "2024-01-01", "2024-01-03")
+    saved = first.save_environment(Environment("dev", {"n": "s"}))
+    state = second.get_node_state("r", "n")
+    assert state is not None
+    assert state.rows == 3
+    assert second.get_completed_intervals("n", None) == first.get_completed_intervals("n", None)
+    assert second.get_environment("dev") == saved
+    second.save_environment(saved)
+    with pytest.raises(ConflictError, match="changed by someone else"):
+        first.save_environment(saved)
+    with second.acquire_lock("r", 0) or pytest.fail("the lock was free"):
+        assert first.acquire_lock("r", 0) is None
+
+
+def test_the_boundary_of_a_remote_turso_is_two_writes_that_meet(
+    replicas: list[DatabaseBackend],
+) -> None:
+    """The last one to push wins: the server has no way to refuse it. The day it does, this test
+    fails, and the README may promise more."""
+    first, second = replicas
+    saved = first.save_environment(Environment("dev", {"n": "0"}))
+    with first.transaction():
+        second.save_environment(
+            Environment("dev", {"n": "2"}, created_at=saved.created_at, version=1)
+        )
+        first.save_environment(
+            Environment("dev", {"n": "1"}, created_at=saved.created_at, version=1)
+        )
+    for replica in replicas:
+        environment = replica.get_environment("dev")
+        assert environment is not None
+        assert environment.pointers == {"n": "1"}
+
+
+def test_a_replica_belongs_to_one_process(replicas: list[DatabaseBackend]) -> None:
+    first, _ = replicas
+    with pytest.raises(StateError, match="another process has this replica open"):
+        DatabaseBackend(url=_url_of(first)).initialize()
+    first.close()
+    with closing(DatabaseBackend(url=_url_of(first))) as again:
+        again.initialize()
+
+
+def test_what_could_not_be_sent_is_sent_with_the_next_write(
+    tmp_path: Path, turso_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seeknal_state_db import database
+
+    def offline(connection: sa.Connection) -> object:
+        raise OSError("the network is away")
+
+    url = f"turso+sync:///{tmp_path}/a.db?remote_url={turso_server}"
+    with closing(DatabaseBackend(url=url)) as first:
+        first.initialize()
+        first.create_run("r")
+        with monkeypatch.context() as away:
+            away.setattr(database.Database, "_pull", lambda self: None)
+            away.setattr(database, "_synced", offline)
+            with pytest.raises(StateError, match="sent with what is written next"):
+                first.set_node_state("r", "n", rows=1)
+        first.set_node_state("r", "m", rows=2)
+    other = f"turso+sync:///{tmp_path}/b.db?remote_url={turso_server}"
+    with closing(DatabaseBackend(url=other)) as second:
+        second.initialize()
+        assert [state.node_id for state in second.list_node_states("r")] == ["m", "n"]
+
+
+def _url_of(backend: DatabaseBackend) -> str:
+    return backend._db.address.url.render_as_string(hide_password=False)
