@@ -21,6 +21,7 @@ OWN = {
     "parse": "seeknal.cli.inspecting:parse",
     "list": "seeknal.cli.inspecting:list_nodes",
     "query": "seeknal.cli.querying:query",
+    "migrate-state": "seeknal.cli.migrating:migrate_state",
     "plugins": "seeknal.cli.listing_plugins:list_plugins",
 }
 """Commands of the core: where each one's function is, to be imported when it is called."""
