@@ -67,11 +67,7 @@ FAULTS = {
         self._delete("nodes", run_id, node_id)
         super().set_node_state(run_id, node_id, **fields)""",
     "S14": """def get_completed_intervals(self, node_id, snapshot):
-        return [
-            Interval(start, end)
-            for month in self._documents("intervals", node_id, snapshot or "")
-            for start, end in super(MemoryBackend, self)._month(node_id, snapshot, month)
-        ]""",
+        return [Interval(start, end) for start, end, _ in self._parts(node_id, snapshot)]""",
     "S18": """def _check_unmoved(self, ours, absent_is_fine):
         pass""",
     "S20": """@contextmanager
@@ -88,7 +84,7 @@ FAULTS = {
         return True""",
     "S31": """def records(self):
         for record in super().records():
-            if not hasattr(record, "ranges"):
+            if not hasattr(record, "parts"):
                 yield record""",
 }
 
@@ -139,7 +135,7 @@ def test_a_test_of_the_suite_is_not_overridden_silently() -> None:
 
 def test_every_promise_is_tested_and_every_test_cites_one() -> None:
     promised = re.findall(r"^- \*\*(S\d+)\*\*", PROMISES.read_text(), re.MULTILINE)
-    assert promised == [f"S{number}" for number in range(1, len(promised) + 1)]
+    assert sorted(int(promise[1:]) for promise in promised) == [*range(1, len(promised) + 1)]
     assert {test.__doc__ for test in TESTS.values()} == set(promised)
 
 

@@ -2,53 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seeknal.errors import RequestError
-from seeknal.state.intervals import Interval, added, by_month, merged, moment, removed
+from seeknal.state.intervals import Interval, Part, added, by_month, joined, merged, moment, removed
 
 BEGIN = datetime(2023, 12, 25, tzinfo=UTC)
 
-hours = st.integers(0, 60)
-intervals = st.tuples(hours, st.integers(1, 30)).map(
-    lambda pair: Interval(
-        BEGIN + timedelta(hours=pair[0] * 12), BEGIN + timedelta(hours=sum(pair) * 12)
-    )
-)
-ranges = st.lists(intervals, max_size=8).map(merged)
+
+def at(half_day: int) -> datetime:
+    return BEGIN + timedelta(hours=12 * half_day)
 
 
-def held(found: list[Interval]) -> set[datetime]:
-    return {
-        BEGIN + timedelta(hours=12 * n)
-        for n in range(100)
-        for start, end in found
-        if start <= BEGIN + timedelta(hours=12 * n) < end
-    }
+stretches = st.tuples(st.integers(0, 60), st.integers(1, 30)).map(lambda pair: (pair[0], sum(pair)))
+intervals = stretches.map(lambda pair: Interval(at(pair[0]), at(pair[1])))
+parts = st.builds(lambda i, name: Part(*i, name), intervals, st.sampled_from(["", "a", "b"]))
+
+Held = dict[datetime, str]
 
 
-def are_merged(found: list[Interval]) -> bool:
-    ends = [edge for interval in found for edge in interval]
-    return ends == sorted(set(ends))
+def held(found: Iterable[Part]) -> Held:
+    return {at(n): name for n in range(100) for start, end, name in found if start <= at(n) < end}
+
+
+def are_in_order(found: list[Part]) -> bool:
+    edges = [edge for part in found for edge in part[:2]]
+    apart = all((one.end, one.name) != (next_.start, next_.name) for one, next_ in pairwise(found))
+    return edges == sorted(edges) and apart
 
 
 @given(st.lists(intervals, max_size=8))
 def test_merging_keeps_the_time_and_leaves_none_that_touch(several: list[Interval]) -> None:
-    assert are_merged(merged(several))
-    assert held(merged(several)) == held(several)
+    ends = [edge for interval in merged(several) for edge in interval]
+    assert ends == sorted(set(ends))
+    assert held(Part(*i) for i in merged(several)) == held(Part(*i) for i in several)
 
 
-@given(ranges, intervals)
-def test_adding_and_removing_change_just_that_time(before: list[Interval], one: Interval) -> None:
-    more, less = added(before, one), removed(before, one)
-    assert are_merged(more)
-    assert are_merged(less)
-    assert held(more) == held(before) | held([one])
-    assert held(less) == held(before) - held([one])
+@given(st.lists(parts, max_size=8), parts)
+def test_adding_and_removing_change_just_that_time(several: list[Part], one: Part) -> None:
+    before: list[Part] = []
+    expected: Held = {}
+    for part in several:
+        before = added(before, part)
+        expected |= held([part])
+        assert held(before) == expected
+        assert are_in_order(before)
+    less = removed(before, Interval(one.start, one.end))
+    assert are_in_order(less)
+    assert held(less) == {m: name for m, name in expected.items() if m not in held([one])}
+    assert joined(before) == before
 
 
 @given(intervals)

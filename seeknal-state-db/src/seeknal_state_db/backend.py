@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from seeknal.state import refusals
-from seeknal.state.intervals import Interval, added, removed
+from seeknal.state.intervals import Interval, Part, added, merged, removed
 from seeknal.state.locks import LEASE_MS, Lock, acquire, this_process
 from seeknal.state.records import (
     CompletedIntervals,
@@ -210,6 +210,7 @@ class DatabaseBackend:
         end: date | str,
         *,
         snapshot: str | None = None,
+        part: str = "",
     ) -> None:
         interval = Interval.between(start, end)
         check_id(node_id, "a node")
@@ -218,46 +219,56 @@ class DatabaseBackend:
             if snapshot is None:
                 key = {"_run_id": run_id, "_node_id": node_id}
                 snapshot = connection.execute(sql.get_snapshot, key).scalar_one_or_none()
-            self._change_ledger(connection, node_id, snapshot, interval, added)
+            self._change_ledger(
+                connection,
+                _ledger_key(node_id, snapshot),
+                interval,
+                lambda parts: added(parts, Part(*interval, part)),
+            )
 
     def remove_intervals(
         self, node_id: str, snapshot: str | None, start: date | str, end: date | str
     ) -> None:
         interval = Interval.between(start, end)
         with self._writing() as connection:
-            self._change_ledger(connection, node_id, snapshot, interval, removed)
+            self._change_ledger(
+                connection,
+                _ledger_key(node_id, snapshot),
+                interval,
+                lambda parts: removed(parts, interval),
+            )
 
     def get_completed_intervals(self, node_id: str, snapshot: str | None) -> list[Interval]:
+        return merged(self.get_parts(node_id, snapshot))
+
+    def get_parts(self, node_id: str, snapshot: str | None) -> list[Part]:
         with self._reading() as connection:
-            return _ranges(connection, sql.ledger, _ledger_key(node_id, snapshot))
+            return _parts(connection, sql.ledger, _ledger_key(node_id, snapshot))
 
     def _change_ledger(
         self,
         connection: sa.Connection,
-        node_id: str,
-        snapshot: str | None,
+        key: dict[str, str],
         interval: Interval,
-        change: Callable[[Sequence[Interval], Interval], list[Interval]],
+        change: Callable[[Sequence[Part]], list[Part]],
     ) -> None:
-        """Read and write only the ranges that an interval can touch."""
-        key = _ledger_key(node_id, snapshot)
+        """Read and write only the parts that an interval can touch."""
         ends = {"start": interval.start, "end": interval.end}
-        before = _ranges(connection, sql.range_before, {**key, "start": interval.start})
-        before += _ranges(connection, sql.ranges_within, {**key, **ends})
-        after = change(before, interval)
-        kept = {r.start for r in after}
+        before = _parts(connection, sql.part_before, {**key, "start": interval.start})
+        before += _parts(connection, sql.parts_within, {**key, **ends})
+        after = change(before)
+        kept = {part.start for part in after}
         for gone in before:
             if gone.start not in kept:
-                connection.execute(sql.delete_range, {**key, "_start_at": gone.start})
+                connection.execute(sql.delete_part, {**key, "_start_at": gone.start})
         for fresh in set(after) - set(before):
-            self._put_range(connection, node_id, snapshot, fresh)
+            self._put_part(connection, key, fresh)
 
-    def _put_range(
-        self, connection: sa.Connection, node_id: str, snapshot: str | None, interval: Interval
-    ) -> None:
-        upsert = sql.upsert(self._dialect, "intervals", ("end_at",))
-        row = {"start_at": interval.start, "end_at": interval.end}
-        connection.execute(upsert, {"node_id": node_id, "snapshot": snapshot or "", **row})
+    def _put_part(self, connection: sa.Connection, key: dict[str, str], part: Part) -> None:
+        upsert = sql.upsert(self._dialect, "intervals", ("end_at", "part"))
+        of_ledger = {"node_id": key["_node_id"], "snapshot": key["_snapshot"]}
+        row = {"start_at": part.start, "end_at": part.end, "part": part.name}
+        connection.execute(upsert, {**of_ledger, **row})
 
     # --- Environments -----------------------------------------------------------------------
 
@@ -400,8 +411,7 @@ class DatabaseBackend:
         with self._reading() as connection:
             keys = connection.execute(sql.ledgers).all()
         for node_id, snapshot in keys:
-            ranges = self.get_completed_intervals(node_id, snapshot)
-            yield CompletedIntervals(node_id, snapshot, tuple(ranges))
+            yield CompletedIntervals(node_id, snapshot, tuple(self.get_parts(node_id, snapshot)))
 
     def restore(self, records: Iterable[Record]) -> None:
         with self._writing() as connection:
@@ -417,8 +427,8 @@ class DatabaseBackend:
                 elif isinstance(record, CompletedIntervals):
                     key = _ledger_key(record.node_id, record.snapshot)
                     connection.execute(sql.delete_ledger, key)
-                    for interval in record.ranges:
-                        self._put_range(connection, record.node_id, record.snapshot, interval)
+                    for part in record.parts:
+                        self._put_part(connection, key, part)
 
     # --- Rows -------------------------------------------------------------------------------
 
@@ -461,10 +471,10 @@ def _ledger_key(node_id: str, snapshot: str | None) -> dict[str, str]:
     return {"_node_id": node_id, "_snapshot": snapshot or ""}
 
 
-def _ranges(
+def _parts(
     connection: sa.Connection, statement: sa.Executable, parameters: dict[str, Any]
-) -> list[Interval]:
-    return [Interval(start, end) for start, end in connection.execute(statement, parameters)]
+) -> list[Part]:
+    return [Part(*row) for row in connection.execute(statement, parameters)]
 
 
 def _pointers(environment: Environment | None) -> dict[str, tuple[str | None, str | None]]:

@@ -85,6 +85,7 @@ intervals = sa.Table(
     sa.Column("snapshot", Name, primary_key=True),
     sa.Column("start_at", UtcTime, primary_key=True),
     sa.Column("end_at", UtcTime, nullable=False),
+    sa.Column("part", sa.Text, nullable=False, comment="what holds this time"),
 )
 
 environments = sa.Table(

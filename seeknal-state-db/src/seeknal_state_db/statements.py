@@ -73,14 +73,14 @@ list_states = (
 )
 
 _of_ledger = equal(intervals.c.node_id, intervals.c.snapshot)
-_range = sa.select(intervals.c.start_at, intervals.c.end_at)
-ledger = _range.where(_of_ledger).order_by(intervals.c.start_at)
-range_before = (
-    _range.where(_of_ledger, intervals.c.start_at < P("start"))
+_part = sa.select(intervals.c.start_at, intervals.c.end_at, intervals.c.part)
+ledger = _part.where(_of_ledger).order_by(intervals.c.start_at)
+part_before = (
+    _part.where(_of_ledger, intervals.c.start_at < P("start"))
     .order_by(intervals.c.start_at.desc())
     .limit(1)
 )
-ranges_within = _range.where(
+parts_within = _part.where(
     _of_ledger, intervals.c.start_at >= P("start"), intervals.c.start_at <= P("end")
 ).order_by(intervals.c.start_at)
 ledgers = (
@@ -88,7 +88,7 @@ ledgers = (
     .distinct()
     .order_by(intervals.c.node_id, intervals.c.snapshot)
 )
-delete_range = intervals.delete().where(_of_ledger, equal(intervals.c.start_at))
+delete_part = intervals.delete().where(_of_ledger, equal(intervals.c.start_at))
 delete_ledger = intervals.delete().where(_of_ledger)
 
 _environments = (

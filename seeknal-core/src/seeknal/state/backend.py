@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import date
 from typing import Any, Protocol
 
-from seeknal.state.intervals import Interval
+from seeknal.state.intervals import Interval, Part
 from seeknal.state.locks import LEASE_MS, Lock
 from seeknal.state.records import Environment, LockInfo, NodeState, Record, Run
 
@@ -83,12 +83,13 @@ class StateBackend(Protocol):
         end: date | str,
         *,
         snapshot: str | None = None,
+        part: str = "",
     ) -> None:
         """Record that a snapshot of a node now holds the time from `start` until before `end`.
 
         start, end: datetimes, dates, or ISO 8601 text; without a zone in UTC. snapshot: None for
-        the one that the node's state in this run names. Raises StateError when there is no such
-        run.
+        the one that the node's state in this run names. part: the name of what holds it, in the
+        place of whatever held any of this time. Raises StateError when there is no such run.
         """
 
     def remove_intervals(
@@ -101,6 +102,9 @@ class StateBackend(Protocol):
 
         snapshot: None for what was recorded without one.
         """
+
+    def get_parts(self, node_id: str, snapshot: str | None) -> list[Part]:
+        """What holds that time: sorted, without overlaps; of one name, none touch."""
 
     # --- Environments
 

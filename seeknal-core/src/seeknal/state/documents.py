@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from seeknal.state import refusals
-from seeknal.state.intervals import Interval, added, by_month, merged, removed
+from seeknal.state.intervals import Interval, Part, added, by_month, joined, merged, removed
 from seeknal.state.locks import LEASE_MS, Lock, acquire, this_process
 from seeknal.state.records import (
     SCHEMA,
@@ -205,6 +205,7 @@ class DocumentBackend(ABC):
         end: date | str,
         *,
         snapshot: str | None = None,
+        part: str = "",
     ) -> None:
         interval = Interval.between(start, end)
         check_id(node_id, "a node")
@@ -214,8 +215,8 @@ class DocumentBackend(ABC):
                 state = self._get(NodeState, run_id, node_id)
                 snapshot = state.snapshot if state else None
             for month, piece in by_month(interval):
-                ranges = added(self._month(node_id, snapshot, month), piece)
-                self._put_month(node_id, snapshot, month, ranges)
+                parts = added(self._month(node_id, snapshot, month), Part(*piece, part))
+                self._put_month(node_id, snapshot, month, parts)
 
     def remove_intervals(
         self, node_id: str, snapshot: str | None, start: date | str, end: date | str
@@ -224,26 +225,32 @@ class DocumentBackend(ABC):
         with self._writing():
             for month, piece in by_month(interval):
                 before = self._month(node_id, snapshot, month)
-                ranges = removed(before, piece)
-                if ranges != before:
-                    self._put_month(node_id, snapshot, month, ranges)
+                parts = removed(before, piece)
+                if parts != before:
+                    self._put_month(node_id, snapshot, month, parts)
 
     def get_completed_intervals(self, node_id: str, snapshot: str | None) -> list[Interval]:
+        return merged(self._parts(node_id, snapshot))
+
+    def get_parts(self, node_id: str, snapshot: str | None) -> list[Part]:
+        return joined(self._parts(node_id, snapshot))
+
+    def _parts(self, node_id: str, snapshot: str | None) -> Iterator[Part]:
         with self._reading():
             months = list(self._documents("intervals", node_id, snapshot or ""))
-        return merged(r for month in months for r in CompletedIntervals.from_dict(month).ranges)
+        return (part for month in months for part in CompletedIntervals.from_dict(month).parts)
 
-    def _month(self, node_id: str, snapshot: str | None, month: str) -> list[Interval]:
+    def _month(self, node_id: str, snapshot: str | None, month: str) -> list[Part]:
         document = self._read(("intervals", node_id, snapshot or "", month))
-        return list(CompletedIntervals.from_dict(document).ranges) if document else []
+        return list(CompletedIntervals.from_dict(document).parts) if document else []
 
     def _put_month(
-        self, node_id: str, snapshot: str | None, month: str, ranges: Iterable[Interval]
+        self, node_id: str, snapshot: str | None, month: str, parts: Iterable[Part]
     ) -> None:
         """What a snapshot holds is kept by months, so that no document grows without bounds."""
-        record = CompletedIntervals(node_id, snapshot or "", tuple(ranges))
+        record = CompletedIntervals(node_id, snapshot or "", tuple(parts))
         key = ("intervals", *record.key, month)
-        if record.ranges:
+        if record.parts:
             self._write(key, record.to_dict())
         else:
             self._delete(*key)
@@ -352,13 +359,13 @@ class DocumentBackend(ABC):
             yield run
             yield from self.list_node_states(run.run_id)
         yield from self.list_environments()
-        ledgers: dict[Key, list[Interval]] = {}
+        ledgers: dict[Key, list[Part]] = {}
         with self._reading():
             for document in self._documents("intervals"):
                 month = CompletedIntervals.from_dict(document)
-                ledgers.setdefault(month.key, []).extend(month.ranges)
-        for (node_id, snapshot), ranges in sorted(ledgers.items()):
-            yield CompletedIntervals(node_id, snapshot, tuple(merged(ranges)))
+                ledgers.setdefault(month.key, []).extend(month.parts)
+        for (node_id, snapshot), parts in sorted(ledgers.items()):
+            yield CompletedIntervals(node_id, snapshot, tuple(joined(parts)))
 
     def restore(self, records: Iterable[Record]) -> None:
         with self._writing():
@@ -367,10 +374,10 @@ class DocumentBackend(ABC):
                     self._put(record)
                     continue
                 self._delete("intervals", *record.key)
-                months: dict[str, list[Interval]] = {}
-                for interval in record.ranges:
-                    for month, piece in by_month(interval):
-                        months.setdefault(month, []).append(piece)
+                months: dict[str, list[Part]] = {}
+                for part in record.parts:
+                    for month, piece in by_month(Interval(part.start, part.end)):
+                        months.setdefault(month, []).append(Part(*piece, part.name))
                 for month, pieces in months.items():
                     self._put_month(record.node_id, record.snapshot, month, pieces)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from seeknal.state.intervals import Interval, moment
+from seeknal.state.intervals import Part, moment
 
 
 class Kind(NamedTuple):
@@ -46,8 +46,8 @@ def _time(value: Any) -> datetime:
     return moment(value)
 
 
-def _ranges(value: Any) -> tuple[Interval, ...]:
-    return tuple(Interval(_time(start), _time(end)) for start, end in value)
+def _parts(value: Any) -> tuple[Part, ...]:
+    return tuple(Part(_time(start), _time(end), text(name)) for start, end, name in value)
 
 
 _KINDS = {
@@ -67,13 +67,13 @@ _KINDS = {
         dict,
         dict,
     ),
-    "tuple[Interval, ...]": Kind(
-        "intervals",
-        _ranges,
-        lambda value: [[start.isoformat(), end.isoformat()] for start, end in value],
+    "tuple[Part, ...]": Kind(
+        "parts",
+        _parts,
+        lambda value: [[start.isoformat(), end.isoformat(), name] for start, end, name in value],
         lambda value: tuple(
-            Interval(datetime.fromisoformat(start), datetime.fromisoformat(end))
-            for start, end in value
+            Part(datetime.fromisoformat(start), datetime.fromisoformat(end), name)
+            for start, end, name in value
         ),
     ),
 }

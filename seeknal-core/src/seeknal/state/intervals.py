@@ -1,4 +1,4 @@
-"""Stretches of time, and sorted lists of them in which none touch."""
+"""Stretches of time, what holds them, and sorted lists of both."""
 
 from __future__ import annotations
 
@@ -49,38 +49,62 @@ def moment(value: date | str) -> datetime:
     raise RequestError(f"{value!r} is no time: give a datetime, a date, or text in ISO 8601.")
 
 
-def merged(intervals: Iterable[Interval]) -> list[Interval]:
+class Part(NamedTuple):
+    """A stretch of time, as an Interval is one, and the name of what holds it; the name is empty
+    where nothing is said of that."""
+
+    start: datetime
+    end: datetime
+    name: str = ""
+
+
+def merged(intervals: Iterable[Interval | Part]) -> list[Interval]:
     """The same time, sorted, with what touches or overlaps made one."""
     result: list[Interval] = []
-    for interval in sorted(intervals):
-        if result and interval.start <= result[-1].end:
-            result[-1] = Interval(result[-1].start, max(result[-1].end, interval.end))
+    for start, end, *_ in sorted(intervals):
+        if result and start <= result[-1].end:
+            result[-1] = Interval(result[-1].start, max(result[-1].end, end))
         else:
-            result.append(interval)
+            result.append(Interval(start, end))
     return result
 
 
-def added(ranges: Sequence[Interval], new: Interval) -> list[Interval]:
-    """Merged ranges, and `new`."""
-    first = bisect_left(ranges, new.start, key=_end)
-    behind = bisect_right(ranges, new.end, key=_start)
-    if first < behind:
-        start = min(new.start, ranges[first].start)
-        new = Interval(start, max(new.end, ranges[behind - 1].end))
-    return [*ranges[:first], new, *ranges[behind:]]
+def joined(parts: Iterable[Part]) -> list[Part]:
+    """Parts that don't overlap, sorted, with those of one name that touch made one."""
+    result: list[Part] = []
+    for part in sorted(parts):
+        if result and (result[-1].end, result[-1].name) == (part.start, part.name):
+            result[-1] = result[-1]._replace(end=part.end)
+        else:
+            result.append(part)
+    return result
 
 
-def removed(ranges: Sequence[Interval], gone: Interval) -> list[Interval]:
-    """Merged ranges, without the time of `gone`."""
-    first = bisect_right(ranges, gone.start, key=_end)
-    behind = bisect_left(ranges, gone.end, key=_start)
+def added(parts: Sequence[Part], new: Part) -> list[Part]:
+    """Parts that don't overlap, sorted, and `new`: in the place of what held any of its time, and
+    one with what it touches by the same name."""
+    first = bisect_left(parts, new.start, key=_end)
+    behind = bisect_right(parts, new.end, key=_start)
+    around = [part for part in parts[first:behind] if part.name == new.name]
+    start, end = (min([new, *around]).start, max(part.end for part in [new, *around]))
+    others = [part for part in parts[first:behind] if part.name != new.name]
+    kept = removed(others, Interval(new.start, new.end))
+    before = [part for part in kept if part.start < new.start]
+    after = [part for part in kept if part.start >= new.start]
+    return [*parts[:first], *before, Part(start, end, new.name), *after, *parts[behind:]]
+
+
+def removed(parts: Sequence[Part], gone: Interval) -> list[Part]:
+    """Parts that don't overlap, sorted, without the time of `gone`."""
+    first = bisect_right(parts, gone.start, key=_end)
+    behind = bisect_left(parts, gone.end, key=_start)
     rest = []
-    for start, end in ranges[first:behind]:
-        if start < gone.start:
-            rest.append(Interval(start, gone.start))
-        if end > gone.end:
-            rest.append(Interval(gone.end, end))
-    return [*ranges[:first], *rest, *ranges[behind:]]
+    for part in parts[first:behind]:
+        if part.start < gone.start:
+            rest.append(part._replace(end=gone.start))
+        if part.end > gone.end:
+            rest.append(part._replace(start=gone.end))
+    return [*parts[:first], *rest, *parts[behind:]]
 
 
 def by_month(interval: Interval) -> Iterator[tuple[str, Interval]]:

@@ -153,7 +153,7 @@ def _empty(target: StateBackend) -> None:
         elif isinstance(record, Environment):
             target.delete_environment(record)
         elif isinstance(record, CompletedIntervals):
-            ends = record.ranges[0].start, record.ranges[-1].end
+            ends = record.parts[0].start, record.parts[-1].end
             target.remove_intervals(record.node_id, record.snapshot, *ends)
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from seeknal.errors import RequestError, StateError, did_you_mean
 from seeknal.state.fields import Kind, kind_of, text
-from seeknal.state.intervals import Interval
+from seeknal.state.intervals import Part
 
 SCHEMA = 2
 """The version of what records look like. 2 brought intervals, locks, and this version itself."""
@@ -147,9 +147,9 @@ class NodeState(Record):
 
 @dataclass(frozen=True)
 class CompletedIntervals(Record):
-    """The time that a snapshot of a node holds: merged ranges, sorted.
+    """The time that a snapshot of a node holds: sorted, without overlaps.
 
-    snapshot: empty where intervals were recorded without one.
+    snapshot: empty where intervals were recorded without one. parts: of one name, none touch.
     """
 
     what: ClassVar[str] = "A ledger of intervals"
@@ -157,7 +157,7 @@ class CompletedIntervals(Record):
 
     node_id: str
     snapshot: str
-    ranges: tuple[Interval, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from seeknal.errors import ConflictError, RequestError, StateError
 from seeknal.state.backend import StateBackend
-from seeknal.state.intervals import Interval, moment
+from seeknal.state.intervals import Interval, Part, moment
 from seeknal.state.locks import Lock
 from seeknal.state.records import CompletedIntervals, Environment, NodeState, Record, Run
 from seeknal.testing.processes import in_children, killed
@@ -349,6 +349,24 @@ class StateBackendSuite(Suite):
         ]
         backend.remove_intervals("n", "s", "1900-01-01", "2100-01-01")
         assert backend.get_completed_intervals("n", "s") == []
+
+    def test_a_part_takes_the_place_of_what_held_its_time(self, backend: StateBackend) -> None:
+        """S40"""
+        backend.create_run("r")
+        for name, *days in (("a", 1, 20), ("b", 30, 50), ("c", 10, 12), ("d", 19, 35)):
+            backend.add_completed_interval("r", "n", *day(*days), snapshot="s", part=name)
+        parts = [
+            Part(*day(1, 9), "a"), Part(*day(10, 12), "c"), Part(*day(13, 18), "a"),
+            Part(*day(19, 35), "d"), Part(*day(36, 50), "b"),
+        ]  # fmt: skip
+        assert backend.get_parts("n", "s") == parts
+        assert backend.get_completed_intervals("n", "s") == [day(1, 50)]
+        backend.add_completed_interval("r", "n", *day(51), snapshot="s", part="b")
+        backend.remove_intervals("n", "s", *day(5, 34))
+        parts = [Part(*day(1, 4), "a"), Part(*day(35), "d"), Part(*day(36, 51), "b")]
+        assert backend.get_parts("n", "s") == parts
+        backend.add_completed_interval("r", "n", *day(60))
+        assert backend.get_parts("n", None) == [Part(*day(60), "")]
 
     @pytest.mark.parametrize(
         ("start", "end"),
@@ -831,7 +849,7 @@ class StateBackendSuite(Suite):
             yield Run("copy", started_at=JANUARY, counts={"number": number})
             for node in range(20):
                 yield NodeState("copy", f"n{node}", rows=number)
-                yield CompletedIntervals(f"n{node}", "s", (day(1, number % 28 + 1),))
+                yield CompletedIntervals(f"n{node}", "s", (Part(*day(1, number % 28 + 1), "p"),))
 
         def write(tell: Callable[[int], None]) -> None:
             own = open_backend()
@@ -900,7 +918,7 @@ def contents(backend: StateBackend) -> dict[tuple[type[Record], tuple[str, ...]]
     by_key = {(type(record), record.key): record for record in records}
     assert len(by_key) == len(records)
     for record in records:
-        assert not isinstance(record, CompletedIntervals) or record.ranges
+        assert not isinstance(record, CompletedIntervals) or record.parts
     return by_key
 
 

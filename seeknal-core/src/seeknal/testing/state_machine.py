@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from seeknal.errors import ConflictError, SeeknalError, StateError
 from seeknal.state.backend import StateBackend
-from seeknal.state.intervals import Interval
+from seeknal.state.intervals import Interval, Part
 from seeknal.state.records import CompletedIntervals, Environment, NodeState, Record, Run
 
 BEGIN = datetime(2023, 12, 30, tzinfo=UTC)
@@ -28,7 +28,7 @@ class Model:
     def __init__(self) -> None:
         self.runs: dict[str, Run] = {}
         self.states: dict[tuple[str, str], NodeState] = {}
-        self.hours: dict[tuple[str, str], set[int]] = {}
+        self.hours: dict[tuple[str, str], dict[int, str]] = {}
         self.environments: dict[str, Environment] = {}
 
     def create_run(self, run_id: str, **fields: Any) -> None:
@@ -71,17 +71,20 @@ class Model:
         end: datetime,
         *,
         snapshot: str | None = None,
+        part: str = "",
     ) -> None:
         self._need(run_id)
         if snapshot is None and (run_id, node_id) in self.states:
             snapshot = self.states[run_id, node_id].snapshot
-        self.hours.setdefault((node_id, snapshot or ""), set()).update(_hours(start, end))
+        held = self.hours.setdefault((node_id, snapshot or ""), {})
+        held.update(dict.fromkeys(_hours(start, end), part))
 
     def remove_intervals(
         self, node_id: str, snapshot: str | None, start: datetime, end: datetime
     ) -> None:
-        held = self.hours.get((node_id, snapshot or ""), set())
-        held.difference_update(_hours(start, end))
+        held = self.hours.get((node_id, snapshot or ""), {})
+        for hour in _hours(start, end):
+            held.pop(hour, None)
 
     def get_completed_intervals(self, node_id: str, snapshot: str | None) -> list[Interval]:
         ranges: list[Interval] = []
@@ -91,6 +94,15 @@ class Model:
                 start = ranges.pop().start
             ranges.append(Interval(start, end))
         return ranges
+
+    def get_parts(self, node_id: str, snapshot: str | None) -> list[Part]:
+        parts: list[Part] = []
+        for hour, name in sorted(self.hours.get((node_id, snapshot or ""), {}).items()):
+            start, end = _time(hour), _time(hour + 1)
+            if parts and (parts[-1].end, parts[-1].name) == (start, name):
+                start = parts.pop().start
+            parts.append(Part(start, end, name))
+        return parts
 
     def save_environment(self, environment: Environment) -> Environment:
         self._need_unmoved(environment)
@@ -115,7 +127,7 @@ class Model:
 
     def contents(self) -> Contents:
         ledgers = [
-            CompletedIntervals(*key, tuple(self.get_completed_intervals(*key)))
+            CompletedIntervals(*key, tuple(self.get_parts(*key)))
             for key, hours in self.hours.items()
             if hours
         ]
@@ -199,10 +211,10 @@ writes: st.SearchStrategy[Call] = st.one_of(
     call("set_node_state", runs, nodes, fields=node_fields),
     call("delete_run", runs),
     st.builds(
-        lambda run, node, stretch, snapshot: (
-            "add_completed_interval", (run, node, *stretch), {"snapshot": snapshot}
+        lambda run, node, stretch, snapshot, part: (
+            "add_completed_interval", (run, node, *stretch), {"snapshot": snapshot, "part": part}
         ),
-        runs, nodes, stretches, snapshots,
+        runs, nodes, stretches, snapshots, st.sampled_from(["", "p", "q"]),
     ),
     st.builds(
         lambda node, snapshot, stretch: ("remove_intervals", (node, snapshot, *stretch), {}),
@@ -231,7 +243,7 @@ class BackendAgainstModel(RuleBasedStateMachine):
             elif isinstance(record, Environment):
                 self.backend.delete_environment(record)
             elif isinstance(record, CompletedIntervals):
-                ends = (record.ranges[0].start, record.ranges[-1].end)
+                ends = (record.parts[0].start, record.parts[-1].end)
                 self.backend.remove_intervals(*record.key, *ends)  # type: ignore[call-arg]
 
     @rule(made=writes)
@@ -262,6 +274,8 @@ class BackendAgainstModel(RuleBasedStateMachine):
         assert self.backend.list_node_states(run_id) == model.list_node_states(run_id)
         ranges = self.backend.get_completed_intervals(node_id, snapshot)
         assert ranges == model.get_completed_intervals(node_id, snapshot)
+        parts = self.backend.get_parts(node_id, snapshot)
+        assert parts == model.get_parts(node_id, snapshot)
         for name in ("dev", "prod"):
             assert self.backend.get_environment(name) == model.environments.get(name)
 
