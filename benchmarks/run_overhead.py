@@ -12,8 +12,6 @@ import json
 import os
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +47,12 @@ def _measure(inputs: projects.Inputs) -> dict[str, Any]:
 
         def ours() -> float:
             _put_away(target, old)
-            return _seconds(lambda: _run(root))
+            return timing.seconds(lambda: _run(root))
 
         def bare() -> float:
             _put_away(out, old)
             out.mkdir()
-            return _seconds(lambda: bare_copies.copy_all(statements))
+            return timing.seconds(lambda: bare_copies.copy_all(statements))
 
         def ours_as_process() -> float:
             _put_away(target, old)
@@ -106,12 +104,6 @@ def _put_away(folder: Path, old: Path) -> None:
     old.mkdir(exist_ok=True)
     if folder.exists():
         folder.rename(old / str(len(os.listdir(old))))
-
-
-def _seconds(work: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":
