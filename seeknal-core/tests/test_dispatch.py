@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -50,20 +53,24 @@ class ScriptedExecutor:
 
 def tasks_of(graph: Graph) -> list[Task]:
     return [
-        Task("p", "prod", "r", str(node), "s", {str(i): "s" for i in inputs})
+        Task("p", "prod", "r", str(node), "s", needs=[str(i) for i in inputs])
         for node, inputs in graph.items()
     ]
 
 
-def dispatch(graph: Graph, executor: ScriptedExecutor) -> dict[str, NodeResult]:
-    dispatcher = Dispatcher(tasks_of(graph), executor)
+def run(dispatcher: Dispatcher) -> dict[str, NodeResult]:
     dispatcher.start()
     results: dict[str, NodeResult] = {}
     while not dispatcher.finished:
         for event in dispatcher.next_events():
             if isinstance(event, NodeResult):
-                assert event.node_id not in results
-                results[event.node_id] = event
+                assert event.task not in results
+                results[event.task] = event
+    return results
+
+
+def dispatch(graph: Graph, executor: ScriptedExecutor) -> dict[str, NodeResult]:
+    results = run(Dispatcher(tasks_of(graph), executor))
     executor.close()
     return results
 
@@ -126,7 +133,9 @@ def test_stop_lets_what_runs_end_and_submits_nothing_more() -> None:
     executor = Waiting(1, set())
     dispatcher = Dispatcher(tasks_of({0: set(), 1: {0}, 2: set()}), executor)
     dispatcher.start()
-    assert dispatcher.next_events() == ["0"]
+    (begun,) = dispatcher.next_events()
+    assert isinstance(begun, Task)
+    assert begun.name == "0"
     dispatcher.ask_to_stop()
     assert dispatcher.next_events() == [STOP]
     dispatcher.stop()
@@ -143,3 +152,71 @@ def test_stop_lets_what_runs_end_and_submits_nothing_more() -> None:
 @pytest.mark.parametrize("slots", [1, 3])
 def test_nothing_to_do_is_done_at_once(slots: int) -> None:
     assert dispatch({}, ScriptedExecutor(slots, set())) == {}
+
+
+class Counting(ScriptedExecutor):
+    """Keeps the most tasks of one node that ran at once."""
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(slots, set())
+        self.of_node: Counter[str] = Counter()
+        self.most_of_node: Counter[str] = Counter()
+
+    def submit(self, task: Task) -> Future[NodeResult]:
+        with self._lock:
+            self.of_node[task.node_id] += 1
+            now = self.of_node[task.node_id]
+            self.most_of_node[task.node_id] = max(self.most_of_node[task.node_id], now)
+        return super().submit(task)
+
+    def _work(self, task: Task) -> NodeResult:
+        time.sleep(0.002)
+        with self._lock:
+            self.of_node[task.node_id] -= 1
+            self.running -= 1
+        return NodeResult.of(task, "success")
+
+
+def test_no_more_batches_of_a_node_run_at_once_than_it_allows() -> None:
+    tasks = [
+        Task("p", "prod", "r", node, "s", name=f"{node} {number}", at_once=at_once)
+        for number in range(12)
+        for node, at_once in (("a", 1), ("b", 2), ("c", None))
+    ]
+    executor = Counting(6)
+    results = run(Dispatcher(tasks, executor))
+    executor.close()
+    assert len(results) == 36
+    assert {result.status for result in results.values()} == {"success"}
+    assert executor.most_of_node["a"] == 1
+    assert executor.most_of_node["b"] <= 2
+    assert executor.most == 6
+
+
+def test_a_task_is_completed_with_what_those_before_it_gave() -> None:
+    """And what is found to be done already is not handed over."""
+    executor = ScriptedExecutor(2, set(), threads=False)
+    noted: list[str] = []
+
+    def complete(task: Task) -> Task | NodeResult:
+        assert set(task.needs) <= set(noted)
+        if task.name == "1":
+            return NodeResult.of(task, "success", reused=True)
+        return replace(task, snapshot=f"after {len(noted)}")
+
+    tasks = tasks_of({0: set(), 1: {0}, 2: {1}})
+    results = run(Dispatcher(tasks, executor, complete, lambda result: noted.append(result.task)))
+    assert executor.began == ["0", "2"]
+    assert [results[name].reused for name in "012"] == [False, True, False]
+    assert noted == ["0", "1", "2"]
+
+
+def test_a_task_that_can_not_be_completed_fails_and_takes_what_needs_it() -> None:
+    def complete(task: Task) -> Task | NodeResult:
+        raise KeyError("unheard of")
+
+    executor = ScriptedExecutor(1, set())
+    results = run(Dispatcher(tasks_of({0: set(), 1: {0}}), executor, complete))
+    executor.close()
+    assert [results[name].status for name in "01"] == ["failed", "skipped"]
+    assert "unheard of" in (results["0"].error or "")

@@ -73,6 +73,16 @@ class Retention(BaseModel):
     days: Annotated[float, Field(gt=0)] | None = None
 
 
+def check_timezone(value: str) -> str:
+    """Return the name of a timezone. Raises ValueError when there is none by that name."""
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        near = did_you_mean(value, available_timezones())
+        raise ValueError(f"there is no timezone {value!r}.{near}") from None
+    return value
+
+
 class Settings(BaseModel):
     """What a project's `seeknal_project.yml` says.
 
@@ -88,6 +98,7 @@ class Settings(BaseModel):
     storage: str = "target"
     state: Written = Choice(name="file")
     retention: Retention = Retention()
+    scheduler: Written = Choice(name="cron")
     engine: Written = Choice(name="duckdb")
     executor: Written = Choice(name="local")
     classifiers: list[str] = ["text"]
@@ -124,12 +135,7 @@ class Settings(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _timezone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            near = did_you_mean(value, available_timezones())
-            raise ValueError(f"there is no timezone {value!r}.{near}") from None
-        return value
+        return check_timezone(value)
 
 
 def find_root(path: str | Path) -> Path:

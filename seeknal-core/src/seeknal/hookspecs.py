@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from seeknal.workflow.executor import Executor
     from seeknal.workflow.plan import Plan
     from seeknal.workflow.scheduler import Scheduler
-    from seeknal.workflow.task import NodeResult, RunInfo, RunSummary
+    from seeknal.workflow.task import NodeResult, RunInfo, RunSummary, Task
 
 T = TypeVar("T")
 
@@ -178,18 +178,19 @@ def seeknal_run_started(run: RunInfo, plan: Plan) -> None:
 
 
 @hookspec
-def seeknal_node_started(run: RunInfo, node_id: str) -> None:
-    """A node has been handed to a worker.
+def seeknal_node_started(run: RunInfo, node_id: str, task: Task) -> None:
+    """A node, or one batch of its intervals, has been handed to a worker.
 
     @hookimpl
-    def seeknal_node_started(run, node_id):
-        started[node_id] = time.monotonic()
+    def seeknal_node_started(run, node_id, task):
+        started[task.name] = time.monotonic()
     """
 
 
 @hookspec
 def seeknal_node_finished(run: RunInfo, result: NodeResult) -> None:
-    """A node succeeded, failed, or was skipped since something that it needs failed.
+    """A node, or one batch of its intervals, succeeded, failed, or was skipped since something
+    that it needs failed.
 
     @hookimpl
     def seeknal_node_finished(run, result):

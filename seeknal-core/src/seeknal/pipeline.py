@@ -8,9 +8,10 @@
         return ctx.duckdb.sql("SELECT day, count(*) AS flights FROM flights GROUP BY day")
 
 The function gets a context: `ctx.ref(node_id)` is an input as a DuckDB relation, `ctx.duckdb` a
-DuckDB connection that knows every input as a table of its name, `ctx.params` the parameters. It
-returns an Arrow table, a pandas or polars frame, or a DuckDB relation. Inputs that it names with
-`ctx.ref("...")` need not stand in `inputs`.
+DuckDB connection that knows every input as a table of its name, `ctx.params` the parameters,
+`ctx.interval` the time to compute where the node is incremental. It returns an Arrow table, a
+pandas or polars frame, or a DuckDB relation. Inputs that it names with `ctx.ref("...")` need not
+stand in `inputs`.
 """
 
 from __future__ import annotations
@@ -41,6 +42,11 @@ class Context(Protocol):
     @property
     def params(self) -> Mapping[str, Any]:
         """The project's parameters, and the node's own over them."""
+
+    @property
+    def interval(self) -> Any:
+        """Of an incremental node, the time to compute: `start` and `end`, aware, in the node's
+        timezone; the end does not belong to it. None for a node that is computed whole."""
 
     def ref(self, node_id: str) -> Any:
         """An input, as a DuckDB relation: `.df()`, `.pl()` and `.arrow()` turn it into frames."""
@@ -82,7 +88,7 @@ def source(
 
     With `source` and `table` it is a file, as in YAML, and the function is not called. Without
     them the function gives the data, as a transform's does. name: the function's name by default.
-    fields: description, owner, tags, columns.
+    fields: description, owner, tags, columns; and those of time, as for a transform.
     """
     return _declare(
         "source", {"name": name, "source": source, "table": table, "params": params, **fields}
@@ -99,7 +105,8 @@ def transform(
     """Declare a transform that the function computes.
 
     name: the function's name by default. inputs: ids of nodes, as `transform.orders`.
-    fields: description, owner, tags, columns.
+    fields: description, owner, tags, columns; and for a node that is computed interval by
+    interval schedule, timezone, start, end, incremental.
     """
     return _declare("transform", {"name": name, "inputs": inputs, "params": params, **fields})
 

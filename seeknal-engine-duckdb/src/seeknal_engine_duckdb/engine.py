@@ -9,19 +9,22 @@ import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from seeknal.dag.fingerprint import is_incremental
 from seeknal.dag.manifest import Node
 from seeknal.errors import BuildError, Flaw, RequestError, did_you_mean
 from seeknal.names import TARGET_FOLDER
 from seeknal.project.source_files import files_of
 from seeknal.project.sql_text import first_statement
+from seeknal.project.timed import fill
+from seeknal.state.intervals import Interval
 from seeknal.workflow.engine import Built, Job, Rows, Snapshot, Workspace
-from seeknal_engine_duckdb import readers
+from seeknal_engine_duckdb import parts, readers
 from seeknal_engine_duckdb.bind import bind
 from seeknal_engine_duckdb.python_nodes import NodeContext, as_relation
 from seeknal_engine_duckdb.readers import identifier, literal
@@ -52,6 +55,8 @@ class DuckDBEngine:
         storage_options: dict[str, Any] | None = None,
     ) -> None:
         self._root = workspace.root
+        self._timezone = workspace.timezone
+        self._time_types: dict[str, str] = {}
         self._storage = open_storage(workspace.storage, storage_options)
         config = {"threads": threads, "memory_limit": memory_limit}
         try:
@@ -104,36 +109,69 @@ class DuckDBEngine:
         with self._connection(job) as connection:
             beside = self._storage.beside(job.snapshot)
             try:
-                rows = self._write(job, connection, beside)
+                if job.interval:
+                    return self._build_part(job, job.interval, connection, beside)
+                rows = int(self._write(job, connection, beside)[0])
                 job.verify()
-                size = self._storage.publish(beside, job.snapshot)
+                size = self._storage.publish(beside, self._storage.path(job.snapshot))
             except BaseException:
                 self._storage.discard(beside)
                 raise
         return Built(rows, size)
 
+    def _build_part(
+        self, job: Job, interval: Interval, connection: duckdb.DuckDBPyConnection, beside: str
+    ) -> Built:
+        node, timing = job.node, job.node.incremental
+        assert timing is not None
+        row = self._write(job, connection, beside, parts.copy_options(timing))
+        facts = parts.written(row, timing)
+
+        def type_of() -> str:
+            if job.snapshot.id not in self._time_types:
+                column = identifier(timing.time_column)
+                (told, *_) = connection.execute(
+                    f"DESCRIBE SELECT {column} FROM read_parquet({literal(beside)})"
+                ).fetchall()
+                self._time_types[job.snapshot.id] = told[1]
+            return self._time_types[job.snapshot.id]
+
+        parts.refuse_rows_outside(connection, beside, facts, node, interval, type_of)
+        job.verify()
+        name = parts.part_name(job.snapshot.id, interval, self._storage.digest(beside))
+        size = self._storage.publish(beside, self._storage.part(node.id, name))
+        return Built(facts.rows, size, name)
+
     def flush(self) -> None:
         self._storage.flush()
 
-    def _write(self, job: Job, connection: duckdb.DuckDBPyConnection, path: str) -> int:
+    def _write(
+        self, job: Job, connection: duckdb.DuckDBPyConnection, path: str, options: str = ""
+    ) -> Sequence[Any]:
+        """Compute a node into a file. Returns what DuckDB says of it."""
         node, config = job.node, job.node.config
         tables = {i: self._table(s) for i, s in job.inputs.items()}
         if job.function is not None:
             self._create_views(connection, {i: i for i in tables}, tables)
-            value = job.function(NodeContext(node, connection, tables))
+            value = job.function(NodeContext(node, connection, tables, job.interval))
             result = as_relation(value, node, connection)
-            return _copy(connection, "SELECT * FROM result", path, result=result)
+            return _copy(connection, "SELECT * FROM result", path, options, result=result)
         if "sql" not in config:
             return self._write_source(node, connection, path)
-        sql, views = bind(config["sql"], node.inputs, tables, self._keywords.__contains__)
+        sql = config["sql"]
+        if job.interval and node.incremental:
+            sql = fill(sql, *job.interval, node.incremental.timezone)
+        sql, views = bind(sql, node.inputs, tables, self._keywords.__contains__)
         try:
             self._create_views(connection, views, tables)
-            return _copy(connection, sql, path)
+            return _copy(connection, sql, path, options)
         except duckdb.Error as error:
             message, line = _explain(error)
             raise BuildError(message, line=line - 1 if line else None) from error
 
-    def _write_source(self, node: Node, connection: duckdb.DuckDBPyConnection, path: str) -> int:
+    def _write_source(
+        self, node: Node, connection: duckdb.DuckDBPyConnection, path: str
+    ) -> Sequence[Any]:
         try:
             return _copy(connection, readers.select(node, files_of(self._root, node)), path)
         except duckdb.Error as error:
@@ -141,6 +179,12 @@ class DuckDBEngine:
             raise BuildError(message) from error
 
     def _table(self, snapshot: Snapshot) -> str:
+        if is_incremental(snapshot.id):
+            try:
+                of_node = partial(self._storage.part, snapshot.node_id)
+                return parts.table(snapshot.parts, of_node, self._database.cursor())
+            except BuildError as error:
+                raise BuildError(f"{snapshot.node_id} {error}") from None
         return f"read_parquet({literal(self._storage.path(snapshot))})"
 
     def _create_views(
@@ -217,8 +261,13 @@ class DuckDBEngine:
         Builds that leave nothing behind in it share one a thread: that spares a twentieth of a
         small node's time.
         """
-        shared = job.function is None and "input_" not in job.node.config.get("sql", "")
+        timing = job.node.incremental
+        elsewhere = timing is not None and timing.timezone != self._timezone
+        plain = job.function is None and "input_" not in job.node.config.get("sql", "")
+        shared = plain and not elsewhere
         connection = self._connection_of_thread() if shared else self._database.cursor()
+        if timing and elsewhere:
+            connection.execute(f"SET TimeZone = {literal(timing.timezone)}")
         with self._lock:
             if self._interrupted:
                 raise BuildError("interrupted")
@@ -251,18 +300,21 @@ def _copy(
     connection: duckdb.DuckDBPyConnection,
     sql: str,
     path: str,
+    options: str = "",
     result: duckdb.DuckDBPyRelation | None = None,
-) -> int:
-    """Write what a SELECT gives, and return the number of rows. `result` may stand in the SQL."""
+) -> Sequence[Any]:
+    """Write what a SELECT gives, and return what COPY says: the number of rows first, without
+    options. `result` may stand in the SQL."""
     select = first_statement(sql)
     if result is not None or _MAY_BE_HUGE.search(select):
         columns = connection.execute(f"DESCRIBE\n{select}").fetchall()
         select = _without_huge(select, [name for name, kind, *_ in columns if "HUGEINT" in kind])
-    row = connection.execute(f"COPY (\n{select}\n) TO {literal(path)} (FORMAT parquet)").fetchone()
+    how = ", ".join(filter(None, ("FORMAT parquet", options)))
+    row = connection.execute(f"COPY (\n{select}\n) TO {literal(path)} ({how})").fetchone()
     if row is None:  # what a PIVOT that depends on the data answers
         count = f"SELECT num_rows FROM parquet_file_metadata({literal(path)})"
         row = connection.execute(count).fetchone()
-    return int(row[0]) if row else 0
+    return row or (0,)
 
 
 def _without_huge(select: str, columns: Sequence[str]) -> str:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 
 from seeknal.dag.manifest import Node
 from seeknal.errors import BuildError, did_you_mean
+from seeknal.state.intervals import Interval
 
 
 class NodeContext:
     """The `ctx` of one call; see `seeknal.pipeline.Context`."""
 
     def __init__(
-        self, node: Node, connection: duckdb.DuckDBPyConnection, tables: Mapping[str, str]
+        self,
+        node: Node,
+        connection: duckdb.DuckDBPyConnection,
+        tables: Mapping[str, str],
+        interval: Interval | None,
     ) -> None:
         self._node = node
+        self._interval = interval
         self._tables = tables
         self.duckdb = connection
 
@@ -25,6 +32,14 @@ class NodeContext:
     def params(self) -> Mapping[str, Any]:
         params: Mapping[str, Any] = self._node.config.get("params", {})
         return params
+
+    @property
+    def interval(self) -> Interval | None:
+        timing = self._node.incremental
+        if self._interval is None or timing is None:
+            return None
+        zone = ZoneInfo(timing.timezone)
+        return Interval(*(moment.astimezone(zone) for moment in self._interval))
 
     def ref(self, node_id: str) -> duckdb.DuckDBPyRelation:
         if node_id not in self._tables:

@@ -1,6 +1,7 @@
 """Where snapshots lie: a local folder, or any file system that fsspec knows.
 
     <storage>/snapshots/<node id>/<snapshot id>/data.parquet
+    <storage>/snapshots/<node id>/<snapshot id>/<interval>_<digest>.parquet
 
 A file is written beside its place and renamed into it, so that what is there is whole; and one
 that the machine lost the end of, when it went down before `flush`, is not taken for whole.
@@ -8,6 +9,7 @@ that the machine lost the end of, when it went down before `flush`, is not taken
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import deque
 from collections.abc import Iterable
@@ -33,11 +35,17 @@ class Storage(Protocol):
     def path(self, snapshot: Snapshot) -> str:
         """Where a snapshot's data is, or will be."""
 
+    def part(self, node_id: str, name: str) -> str:
+        """Where a part of a node's snapshots is, or will be."""
+
     def beside(self, snapshot: Snapshot) -> str:
         """Where to write it first: a place of this call's own."""
 
-    def publish(self, beside: str, snapshot: Snapshot) -> int:
+    def publish(self, beside: str, path: str) -> int:
         """Move what was written into its place, and return its size in bytes."""
+
+    def digest(self, beside: str) -> str:
+        """Sixteen hexadecimal digits that stand for what was written."""
 
     def flush(self) -> None:
         """Make durable what has been published."""
@@ -78,8 +86,14 @@ class LocalStorage:
         os.makedirs(folder, exist_ok=True)
         return f"{folder}/{_own_name()}"
 
-    def publish(self, beside: str, snapshot: Snapshot) -> int:
-        path = self.path(snapshot)
+    def part(self, node_id: str, name: str) -> str:
+        return f"{self._root}/{node_id}/{name}.parquet"
+
+    def digest(self, beside: str) -> str:
+        with open(beside, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+    def publish(self, beside: str, path: str) -> int:
         size = os.stat(beside).st_size
         os.rename(beside, path)
         self._unflushed.append(path)
@@ -132,9 +146,16 @@ class RemoteStorage:
         self._fs.makedirs(folder, exist_ok=True)
         return f"{folder}/{_own_name()}"
 
-    def publish(self, beside: str, snapshot: Snapshot) -> int:
+    def part(self, node_id: str, name: str) -> str:
+        return f"{self._root}/{node_id}/{name}.parquet"
+
+    def digest(self, beside: str) -> str:
+        with self._fs.open(beside, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+    def publish(self, beside: str, path: str) -> int:
         size = int(self._fs.size(beside))
-        self._fs.mv(beside, self.path(snapshot))
+        self._fs.mv(beside, path)
         return size
 
     def flush(self) -> None:

@@ -18,13 +18,15 @@ from seeknal.plugins import Plugins
 OWN = {
     "init": "seeknal.cli.starting:init",
     "run": "seeknal.cli.running:run",
+    "backfill": "seeknal.cli.running:backfill",
+    "intervals": "seeknal.cli.intervals:app",
     "parse": "seeknal.cli.inspecting:parse",
     "list": "seeknal.cli.inspecting:list_nodes",
     "query": "seeknal.cli.querying:query",
     "migrate-state": "seeknal.cli.migrating:migrate_state",
     "plugins": "seeknal.cli.listing_plugins:list_plugins",
 }
-"""Commands of the core: where each one's function is, to be imported when it is called."""
+"""Commands of the core: where each one's function or group is, to be imported when it is called."""
 
 DEBUG = "--debug"
 
@@ -60,9 +62,12 @@ class SeeknalGroup(QuickFlags, TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in OWN:
-            module, _, function = OWN[cmd_name].partition(":")
+            module, _, name = OWN[cmd_name].partition(":")
+            found = getattr(import_module(module), name)
+            if isinstance(found, typer.Typer):
+                return _command(cmd_name, found)
             own = typer.Typer(add_completion=False, rich_markup_mode=None)
-            own.command(cmd_name, cls=QuickCommand)(getattr(import_module(module), function))
+            own.command(cmd_name, cls=QuickCommand)(found)
             return typer.main.get_command(own)
         if cmd_name not in self._plugins.commands():
             known = self.list_commands(ctx)

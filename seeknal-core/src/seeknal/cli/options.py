@@ -20,5 +20,15 @@ Select = Annotated[
         "several with spaces or commas.",
     ),
 ]
+Start = Annotated[
+    str | None, typer.Option("--start", metavar="TIME", help="From this date or time on.")
+]
+End = Annotated[
+    str | None, typer.Option("--end", metavar="TIME", help="To the end of a date, or to a time.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be computed.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Nodes at once.", show_default="processors")
+]
 EnvironmentName = Annotated[str, typer.Option("--env", metavar="NAME", help="The environment.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections import Counter, defaultdict
+from dataclasses import asdict, replace
 from typing import IO, TYPE_CHECKING, Any, Self
 
 import typer
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from seeknal.workflow.plan import Plan
-    from seeknal.workflow.task import NodeResult, RunInfo, RunSummary
+    from seeknal.workflow.task import NodeResult, RunInfo, RunSummary, Task
 
 
 class _Shown:
@@ -41,18 +42,21 @@ class JsonLines(_Shown):
             "run_started",
             environment=run.environment,
             project=run.project,
-            to_compute=[t.node_id for t in plan.tasks],
+            to_compute=list(dict.fromkeys(t.node_id for t in plan.tasks)),
+            tasks=len(plan.tasks),
             unchanged=len(plan.unchanged),
             reused=len(plan.reused),
         )
 
     @hookimpl
-    def seeknal_node_started(self, run: RunInfo, node_id: str) -> None:
-        self._print(run, "node_started", node_id=node_id)
+    def seeknal_node_started(self, run: RunInfo, node_id: str, task: Task) -> None:
+        self._print(run, "node_started", node_id=node_id, task=task.name)
 
     @hookimpl
     def seeknal_node_finished(self, run: RunInfo, result: NodeResult) -> None:
         facts = {k: v for k, v in asdict(result).items() if k != "detail"}
+        if result.interval:
+            facts["interval"] = [moment.isoformat() for moment in result.interval]
         self._print(run, "node_finished", **facts)
 
     @hookimpl
@@ -65,10 +69,42 @@ class JsonLines(_Shown):
             **{s: summary.count(s) for s in ("success", "failed", "skipped", "interrupted")},
             unchanged=summary.unchanged,
             reused=summary.reused,
+            batches=summary.batches,
+            waiting=dict(summary.waiting),
+            behind=list(summary.behind),
         )
 
     def _print(self, run: RunInfo, event: str, **facts: Any) -> None:
         print(json.dumps({"event": event, "run": run.run_id, **facts}), file=self._out, flush=True)
+
+
+class _Lines:
+    """Which results get a line: batches of one node that went well share one, the last."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._left = Counter(task.node_id for task in plan.tasks)
+        self._well: dict[str, list[NodeResult]] = defaultdict(list)
+
+    def of(self, result: NodeResult) -> str | None:
+        self._left[result.node_id] -= 1
+        if result.interval is None:
+            return node_line(result) if worth_a_line(result) else None
+        well = self._well[result.node_id]
+        if result.status == "success":
+            well.append(result)
+        elif worth_a_line(result) and result.status != "skipped":
+            return node_line(result)
+        if self._left[result.node_id] or not well:
+            return None
+        return node_line(
+            replace(
+                result,
+                status="success",
+                task=f"{result.node_id} ({count(len(well), 'batch', 'batches')})",
+                rows=sum(r.rows or 0 for r in well),
+                seconds=sum(r.seconds for r in well),
+            )
+        )
 
 
 class Plain(_Shown):
@@ -76,21 +112,22 @@ class Plain(_Shown):
 
     def __init__(self) -> None:
         self._total = self._done = 0
+        self._lines: _Lines | None = None
 
     @hookimpl
     def seeknal_run_started(self, run: RunInfo, plan: Plan) -> None:
         self._total = len(plan.tasks)
+        self._lines = _Lines(plan)
         if self._total:
-            self._say(
-                f"{run.project} in {run.environment}: {count(self._total, 'node')} to compute"
-            )
+            self._say(f"{run.project} in {run.environment}: {to_compute(plan)}")
 
     @hookimpl
     def seeknal_node_finished(self, run: RunInfo, result: NodeResult) -> None:
         self._done += 1
         width = len(str(self._total))
-        if worth_a_line(result):
-            self._say(f"{self._done:>{width}}/{self._total} {node_line(result)}")
+        line = self._lines and self._lines.of(result)
+        if line:
+            self._say(f"{self._done:>{width}}/{self._total} {line}")
 
     @hookimpl
     def seeknal_run_finished(self, run: RunInfo, summary: RunSummary) -> None:
@@ -129,28 +166,31 @@ class Live(_Shown):
         self._display = Display(
             Group(self._all, self._running), console=self._console, transient=True
         )
-        self._lines: dict[str, TaskID] = {}
+        self._shown: dict[str, TaskID] = {}
+        self._lines: _Lines | None = None
 
     def __exit__(self, *error: object) -> None:
         self._display.stop()
 
     @hookimpl
     def seeknal_run_started(self, run: RunInfo, plan: Plan) -> None:
+        self._lines = _Lines(plan)
         if plan.tasks:
             self._all.add_task(f"{run.project} in {run.environment}", total=len(plan.tasks))
             self._display.start()
 
     @hookimpl
-    def seeknal_node_started(self, run: RunInfo, node_id: str) -> None:
-        self._lines[node_id] = self._running.add_task(node_id, total=None)
+    def seeknal_node_started(self, run: RunInfo, node_id: str, task: Task) -> None:
+        self._shown[task.name] = self._running.add_task(task.name, total=None)
 
     @hookimpl
     def seeknal_node_finished(self, run: RunInfo, result: NodeResult) -> None:
-        if result.node_id in self._lines:
-            self._running.remove_task(self._lines.pop(result.node_id))
+        if result.task in self._shown:
+            self._running.remove_task(self._shown.pop(result.task))
         self._all.advance(self._all.task_ids[0])
-        if worth_a_line(result):
-            self._console.print(node_line(result), style=_STYLES[result.status], markup=False)
+        line = self._lines and self._lines.of(result)
+        if line:
+            self._console.print(line, style=_STYLES[result.status], markup=False)
 
     @hookimpl
     def seeknal_run_finished(self, run: RunInfo, summary: RunSummary) -> None:
@@ -181,7 +221,15 @@ def node_line(result: NodeResult) -> str:
         facts = f"{result.place}: {_first_line(result.error)}"
     else:
         facts = ""
-    return f"{mark:<8} {result.node_id:<32} {facts}".rstrip()
+    return f"{mark:<8} {result.task:<32} {facts}".rstrip()
+
+
+def to_compute(plan: Plan) -> str:
+    """`3 nodes to compute`, and in how many batches."""
+    nodes = count(len({task.node_id for task in plan.tasks}), "node")
+    batches = sum(task.interval is not None for task in plan.tasks)
+    in_batches = f", {count(batches, 'batch', 'batches')} of intervals" if batches else ""
+    return f"{nodes} to compute{in_batches}"
 
 
 def summary_lines(run: RunInfo, summary: RunSummary) -> list[str]:
@@ -189,8 +237,8 @@ def summary_lines(run: RunInfo, summary: RunSummary) -> list[str]:
     lines = [_headline(run, summary)]
     failed = [r for r in summary.results.values() if r.status == "failed"]
     for result in failed:
-        lines += ["", f"{result.node_id} failed in {result.place}:", *_indented(result.error or "")]
-    skipped = [r.node_id for r in summary.results.values() if r.status == "skipped"]
+        lines += ["", f"{result.task} failed in {result.place}:", *_indented(result.error or "")]
+    skipped = [r.task for r in summary.results.values() if r.status == "skipped"]
     if skipped:
         lines += ["", f"Skipped, since they need what failed: {some(skipped)}."]
     if failed:
@@ -202,16 +250,25 @@ def summary_lines(run: RunInfo, summary: RunSummary) -> list[str]:
         ]
     elif summary.status == "interrupted":
         lines.append("What was computed is kept. Run the same command again to go on.")
+    lines += [f"{node_id} waits: {why}." for node_id, why in list(summary.waiting.items())[:5]]
+    if len(summary.waiting) > 5:
+        lines.append(f"{len(summary.waiting) - 5} more wait.")
+    lines += [
+        f"{node_id} still shows its old version in '{run.environment}': the new one holds less "
+        "time. Compute the rest with `seeknal run`."
+        for node_id in summary.behind
+    ]
     return lines
 
 
 def _headline(run: RunInfo, summary: RunSummary) -> str:
     same = summary.unchanged
+    batches = f" in {count(summary.batches, 'batch', 'batches')}" if summary.batches else ""
     if summary.status == "success" and not summary.results:
         again = f", {count(summary.reused, 'node')} reused" if summary.reused else ""
         return f"Nothing to compute: {count(same, 'node')} up to date{again}."
     words = {"success": "Done", "failed": "Failed", "interrupted": "Stopped"}
-    parts = [f"{summary.count('success')} computed"]
+    parts = [f"{summary.count('success')} computed{batches}"]
     parts += [f"{n} {s}" for s in ("failed", "skipped", "interrupted") if (n := summary.count(s))]
     parts += [f"{same} up to date"] if same else []
     parts += [f"{summary.reused} reused"] if summary.reused else []

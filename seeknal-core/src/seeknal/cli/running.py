@@ -1,51 +1,144 @@
-"""`seeknal run`."""
+"""`seeknal run` and `seeknal backfill`."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seeknal.cli.inspecting import warn
-from seeknal.cli.options import AsJson, EnvironmentName, ProjectPath, Select
+from seeknal.cli.options import (
+    AsJson,
+    DryRun,
+    End,
+    EnvironmentName,
+    ProjectPath,
+    Select,
+    Start,
+    Workers,
+)
+
+if TYPE_CHECKING:
+    from seeknal.workflow.open_project import OpenProject
+    from seeknal.workflow.plan import Plan
+    from seeknal.workflow.runner import RunRequest
 
 
 def run(
     project: ProjectPath = Path(),
     env: EnvironmentName = "prod",
     select: Select = None,
+    start: Start = None,
+    end: End = None,
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Compute anew even what has not changed.")
     ] = False,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Nodes at once.", show_default="processors")
-    ] = None,
+    workers: Workers = None,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Compute what is missing or has changed.
 
-    Ends with 0 when all is done, 1 when a node failed, 130 after Ctrl-C. What has finished is
-    kept: the next run does only what is missing.
+    Of incremental nodes, the intervals that are pending; --start and --end bound them. Ends with 0
+    when all is done, 1 when a node failed, 130 after Ctrl-C. What has finished is kept: the next
+    run does only what is missing.
     """
-    from seeknal.cli.progress import JsonLines, Live, Plain
     from seeknal.workflow.open_project import OpenProject
-    from seeknal.workflow.runner import RunRequest, run_project
+    from seeknal.workflow.runner import RunRequest
 
     with OpenProject(project) as opened:
-        request = RunRequest(env, select, full_refresh, workers)
-        if as_json:
-            progress: JsonLines | Live | Plain = JsonLines(sys.stdout)
-            sys.stdout = sys.stderr
-        else:
-            progress = Live() if sys.stdout.isatty() else Plain()
-        opened.plugins.listen("progress", progress)
-        _ = opened.manifest
-        warn(opened)
-        with progress:
-            summary = run_project(opened, request)
+        request = RunRequest(env, select, full_refresh, workers, start, end)
+        _do(opened, request, dry_run, as_json)
+
+
+def backfill(
+    node: Annotated[str, typer.Argument(help="The node, as transform.orders.")],
+    start: Annotated[str, typer.Option("--start", metavar="TIME", help="From this date or time.")],
+    end: Annotated[
+        str, typer.Option("--end", metavar="TIME", help="To the end of a date, or to a time.")
+    ],
+    project: ProjectPath = Path(),
+    env: EnvironmentName = "prod",
+    restate: Annotated[
+        bool, typer.Option("--restate", help="Also compute anew what is complete.")
+    ] = False,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Intervals at once.", show_default="the node's")
+    ] = None,
+    workers: Workers = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compute the intervals of one node that are missing in a stretch of time.
+
+    Killed or failed, the same command goes on where it stopped; after one with --restate, without
+    that option, which forgets the stretch before it begins.
+    """
+    from seeknal.workflow.open_project import OpenProject
+    from seeknal.workflow.runner import RunRequest
+    from seeknal.workflow.timelines import restate as forget
+
+    with OpenProject(project) as opened:
+        node_id = opened.manifest.incremental(node).id
+        if restate and not dry_run:
+            forget(opened, env, node_id, start, end)
+        request = RunRequest(env, node_id, False, workers, start, end, batch_size)
+        _do(opened, request, dry_run, as_json)
+
+
+def _do(project: OpenProject, request: RunRequest, dry_run: bool, as_json: bool) -> None:
+    """Run, or tell what a run would do."""
+    from seeknal.cli.progress import JsonLines, Live, Plain
+    from seeknal.workflow.runner import plan_run, run_project
+
+    if dry_run:
+        warn(project)
+        _tell(plan_run(project, request), as_json)
+        return
+    if as_json:
+        progress: JsonLines | Live | Plain = JsonLines(sys.stdout)
+        sys.stdout = sys.stderr
+    else:
+        progress = Live() if sys.stdout.isatty() else Plain()
+    project.plugins.listen("progress", progress)
+    _ = project.manifest
+    warn(project)
+    with progress:
+        summary = run_project(project, request)
     if summary.status == "interrupted":
         raise typer.Exit(130)
     if summary.status == "failed":
         raise typer.Exit(1)
+
+
+def _tell(plan: Plan, as_json: bool) -> None:
+    from seeknal.cli.progress import to_compute
+
+    if as_json:
+        answer = {
+            "environment": plan.environment,
+            "tasks": [
+                {
+                    "node": task.node_id,
+                    "task": task.name,
+                    "interval": task.interval and [time.isoformat() for time in task.interval],
+                }
+                for task in plan.tasks
+            ],
+            "unchanged": list(plan.unchanged),
+            "reused": list(plan.reused),
+            "waiting": dict(plan.waiting),
+        }
+        typer.echo(json.dumps(answer, indent=2))
+        return
+    for task in plan.tasks:
+        typer.echo(task.name)
+    for node_id, why in plan.waiting.items():
+        typer.echo(f"{node_id} waits: {why}")
+    typer.echo(
+        f"{to_compute(plan)}; {len(plan.unchanged)} up to date, {len(plan.reused)} reused. "
+        "Nothing was computed: this is a dry run."
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -26,13 +26,44 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Incremental:
+    """How a node is computed, one stretch of time after the other.
+
+    scheduler: whose schedule it is. time_column: the column that says which interval a row belongs
+    to. start, end: the first and last time of all, ISO 8601 dates or times. lookback: intervals
+    before a new one that are computed again with it. batch_size: intervals computed at once.
+    batch_concurrency: batches at once, None for as many as there is room for. allow_partials: an
+    interval may be computed before it is over. depends_on_past: batches are computed in their
+    order, each after the one before it.
+    """
+
+    schedule: str
+    time_column: str
+    scheduler: str = "cron"
+    timezone: str = "UTC"
+    start: str | None = None
+    end: str | None = None
+    lookback: int = 0
+    batch_size: int = 1
+    batch_concurrency: int | None = None
+    allow_partials: bool = False
+    depends_on_past: bool = False
+
+    @property
+    def meaning(self) -> list[str]:
+        """What of it determines the rows of an interval."""
+        return [self.scheduler, self.schedule, self.timezone, self.time_column]
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A source or a transform.
 
     inputs: ids of the nodes it reads, in the order that `input_0`, `input_1`, ... count them.
     config: what else determines its result. Of a source `source`, `table`, `params`; of a
     transform `sql`, or `function` and `code`, which stand for a Python function and its source.
-    file_path: relative to the project. line: where its SQL or its function begins there.
+    incremental: None for what is computed whole. file_path: relative to the project. line: where
+    its SQL or its function begins there.
     """
 
     id: str
@@ -42,6 +73,7 @@ class Node:
     description: str | None = None
     owner: str | None = None
     tags: tuple[str, ...] = ()
+    incremental: Incremental | None = None
     file_path: str = ""
     line: int = 1
 
@@ -59,6 +91,8 @@ class Node:
         definition: dict[str, Any] = {"config": self.config, "inputs": self.inputs}
         if self.kind == "source":
             definition["dtypes"] = {n: c.dtype for n, c in self.columns.items() if c.dtype}
+        if self.incremental:
+            definition["incremental"] = self.incremental.meaning
         return definition
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,6 +109,7 @@ class Node:
             },
             "config": dict(self.config),
             "inputs": list(self.inputs),
+            "incremental": asdict(self.incremental) if self.incremental else None,
             "file_path": self.file_path,
             "line": self.line,
         }
@@ -89,6 +124,7 @@ class Node:
             description=data.get("description"),
             owner=data.get("owner"),
             tags=tuple(data.get("tags") or ()),
+            incremental=Incremental(**data["incremental"]) if data.get("incremental") else None,
             file_path=data.get("file_path") or "",
             line=data.get("line", 1),
         )
@@ -156,6 +192,17 @@ class Manifest:
             raise RequestError(
                 f"There is no node '{node_id}'.{did_you_mean(node_id, self.nodes)}"
             ) from None
+
+    def incremental(self, name: str) -> Node:
+        """The incremental node of this id or name. Raises RequestError when there is none."""
+        ids = [i for i, n in self.nodes.items() if name in (i, n.name)]
+        node = self.nodes[ids[0]] if len(ids) == 1 else self.node(name)
+        if node.incremental is None:
+            raise RequestError(
+                f"{node.id} is not incremental, so it has no intervals: compute it anew with "
+                f"`seeknal run --select {node.name} --full-refresh`."
+            )
+        return node
 
     def save(self, path: str | Path) -> None:
         """Write as JSON, a node a line, so that two manifests can be compared line by line."""

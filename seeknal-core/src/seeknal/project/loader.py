@@ -50,7 +50,7 @@ def load(root: Path, settings: Settings, check: Check, checked_by: str) -> Loade
     version. Raises ProjectError with everything that is wrong.
     """
     common, problems = load_common(root / NODES_FOLDER / "common", root)
-    templates = Templates(settings.params, common)
+    templates = Templates(settings.params, common, settings.scheduler.name, settings.timezone)
     cache = ParseCache(
         root / TARGET_FOLDER / "cache" / "parsed.json",
         root,
@@ -83,7 +83,8 @@ def load(root: Path, settings: Settings, check: Check, checked_by: str) -> Loade
 
 
 def _cache_key(settings: Settings, common: Mapping[str, object], checked_by: str) -> str:
-    parts = [__version__, settings.params, common, checked_by]
+    times = [settings.scheduler.name, settings.timezone]
+    parts = [__version__, settings.params, times, common, checked_by]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

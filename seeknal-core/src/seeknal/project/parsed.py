@@ -18,6 +18,7 @@ from seeknal.project.schema import (
 )
 from seeknal.project.sql_text import line_at, mentions
 from seeknal.project.templates import TemplateError, Templates
+from seeknal.project.timed import MARKS, incremental_of
 
 FILE_FORMATS = ("csv", "json", "jsonl", "parquet")
 _FROM = re.compile(r"\b(?:from|join)\s+$", re.IGNORECASE)
@@ -86,13 +87,15 @@ def add_node(
         if definition is None:
             parsed.skipped.append(f"{fields['kind']}.{fields.get('name', file.stem)}")
             return
+        incremental = incremental_of(definition, templates.scheduler, templates.timezone)
         body = (
             _source(definition, templates, code, body_line())
             if isinstance(definition, Source)
             else None
         )
         if isinstance(definition, Transform):
-            body = _transform(definition, templates, code, locate, body_line)
+            names = MARKS if incremental else {}
+            body = _transform(definition, templates, code, locate, body_line, names)
         assert body is not None
     except InvalidDefinitionError as error:
         parsed.problems += [
@@ -117,6 +120,7 @@ def add_node(
             description=definition.description,
             owner=definition.owner,
             tags=tuple(definition.tags),
+            incremental=incremental,
             file_path=file.path,
             line=body.line,
         )
@@ -138,6 +142,9 @@ def _source(definition: Source, templates: Templates, code: Code | None, line: i
     if code is not None and definition.source is None and definition.table is None:
         return _Body(_code_config(code, definition, templates), dict(code.refs), line)
     flaws: list[Flaw] = []
+    if definition.incremental:
+        message = "files are read whole: make a transform that reads them incremental instead"
+        flaws.append(Flaw(message, key=("incremental",)))
     if definition.source is None:
         flaws.append(Flaw(f"`source:` is missing: {', '.join(FILE_FORMATS)}"))
     if definition.table is None:
@@ -163,12 +170,13 @@ def _transform(
     code: Code | None,
     locate: Locate,
     body_line: Callable[[], int],
+    names: Mapping[str, str],
 ) -> _Body:
     lines = {ref: locate(("inputs", index)) or 1 for index, ref in enumerate(definition.inputs)}
     if code is not None:
         config = _code_config(code, definition, templates)
         return _Body(config, {**lines, **code.refs}, body_line())
-    sql = templates.render(definition.transform or "", definition.params).strip()
+    sql = templates.render(definition.transform or "", definition.params, names).strip()
     if not sql:
         raise InvalidDefinitionError([Flaw("there is no SQL", key=("transform",))])
     begin = body_line()

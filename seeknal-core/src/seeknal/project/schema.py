@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import date, datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from seeknal.config import check_timezone
 from seeknal.dag.manifest import Column
 from seeknal.errors import Flaw, did_you_mean
 from seeknal.names import NAME, NAME_RULE
@@ -23,6 +34,35 @@ class InvalidDefinitionError(Exception):
         self.flaws = flaws
 
 
+class IncrementalSettings(BaseModel):
+    """What stands under `incremental:`; see `seeknal.dag.manifest.Incremental`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    time_column: str
+    lookback: Annotated[int, Field(ge=0)] = 0
+    batch_size: Annotated[int, Field(ge=1)] = 1
+    batch_concurrency: Annotated[int, Field(ge=1)] | None = None
+    allow_partials: bool = False
+    depends_on_past: bool = False
+
+
+def _as_text(value: Any) -> Any:
+    """Python nodes may give dates."""
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _is_time(value: str) -> str:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is no time: write 2024-01-31, or 2024-01-31T06:00") from None
+    return value
+
+
+When = Annotated[str, BeforeValidator(_as_text), AfterValidator(_is_time)]
+
+
 class Definition(BaseModel):
     """What all nodes have."""
 
@@ -35,6 +75,12 @@ class Definition(BaseModel):
     tags: list[str] = []
     columns: dict[str, Column] = {}
     params: dict[str, Any] = {}
+    schedule: str | dict[str, str] | None = None
+    timezone: Annotated[str, AfterValidator(check_timezone)] | None = None
+    start: When | None = None
+    end: When | None = None
+    incremental: IncrementalSettings | None = None
+    depends_on_past: bool = False
 
     @model_validator(mode="before")
     @classmethod

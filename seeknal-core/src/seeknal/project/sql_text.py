@@ -9,16 +9,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_PASSED_OVER = r"""
+QUOTED = r"""
       --[^\n]*
     | /\*.*?(?:\*/|\Z)
     | \b[eE]'(?:[^'\\]|\\.|'')*'
     | '(?:[^']|'')*'
     | \$(?P<tag>[A-Za-z_]*)\$.*?\$(?P=tag)\$
 """
+"""A pattern, in verbose form, of all in which words are no names: comments and strings."""
+
 _FLAGS = re.VERBOSE | re.DOTALL | re.IGNORECASE
 _TOKENS = re.compile(
-    _PASSED_OVER
+    QUOTED
     + r"""
     | \bref\s*\(\s*(?P<quote>['"])(?P<ref>[^'"]*)(?P=quote)\s*\)
     | \binput_(?P<position>\d+)\b
@@ -27,7 +29,7 @@ _TOKENS = re.compile(
     """,
     _FLAGS,
 )
-_SEMICOLON = re.compile(_PASSED_OVER + r"""| "(?:[^"]|"")*" | (?P<semicolon>;)""", _FLAGS)
+_SEMICOLON = re.compile(QUOTED + r"""| "(?:[^"]|"")*" | (?P<semicolon>;)""", _FLAGS)
 
 
 @dataclass(frozen=True, slots=True)

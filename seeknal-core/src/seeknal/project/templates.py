@@ -35,20 +35,34 @@ def is_template(text: str) -> bool:
 
 
 class Templates:
-    """Renders the texts of one project."""
+    """Renders the texts of one project. scheduler, timezone: of nodes that name none."""
 
-    def __init__(self, params: Mapping[str, Any], common: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        common: Mapping[str, Any],
+        scheduler: str = "cron",
+        timezone: str = "UTC",
+    ) -> None:
         self.params = dict(params)
         self._common = dict(common)
+        self.scheduler = scheduler
+        self.timezone = timezone
 
-    def render(self, text: str, params: Mapping[str, Any] | None = None) -> str:
-        """The text with its templates filled in. params: a node's own, over the project's.
+    def render(
+        self,
+        text: str,
+        params: Mapping[str, Any] | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> str:
+        """The text with its templates filled in. params: a node's own, over the project's. more:
+        other names.
 
         Raises TemplateError.
         """
         if not is_template(text):
             return text
-        names = {**self._common, "params": {**self.params, **(params or {})}}
+        names = {**self._common, **(more or {}), "params": {**self.params, **(params or {})}}
         for section in ("rules", "transformations"):
             names[section] = _Snippets(section, self._common.get(section, {}), names)
         return _render(text, names)

@@ -1,32 +1,318 @@
-"""The scheduler "cron": cron expressions and the shorthands @hourly, @daily, ..."""
+"""The scheduler "cron": cron expressions and the shorthands @hourly, @daily, ...
+
+What an expression means is croniter's to say, which also expands its fields. Its ticks are computed
+here: the days that match, a month at a time, and the same times on each of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from calendar import monthrange
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from functools import lru_cache
+from itertools import chain, dropwhile, pairwise, product, takewhile
+from typing import NamedTuple
+from zoneinfo import ZoneInfo, available_timezones
 
-from seeknal.errors import RequestError
+from seeknal.errors import RequestError, did_you_mean
+from seeknal.state.intervals import moment
+
+SHORTHANDS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+EARLIEST, LATEST = datetime(3, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
+"""There are ticks from the one to before the other: beyond, an offset may leave the calendar."""
+
+DAY, MINUTE, SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
+YEARS_TO_SEARCH = 2100
+"""How far croniter looks for a day: from the first year to the last that a year field can name."""
 
 
 class CronScheduler:
-    """Ticks on the wall clock, by croniter."""
+    """Ticks on the wall clock, as CronSchedule has them."""
 
     def ticks(
         self, schedule: str, timezone: str, start: datetime, end: datetime
     ) -> Iterator[datetime]:
-        from croniter import croniter
+        return parse_cron_schedule(schedule, timezone).ticks(start, end)
 
-        try:
-            zone = ZoneInfo(timezone)
-        except (KeyError, ValueError, OSError):
-            raise RequestError(f"There is no timezone {timezone!r}.") from None
-        if not croniter.is_valid(schedule):
-            raise RequestError(
-                f"{schedule!r} is neither a cron expression, as '0 2 * * *', nor a shorthand, as "
-                "@hourly, @daily, @weekly, @monthly or @yearly."
-            )
-        just_before = start.astimezone(zone) - timedelta(microseconds=1)
-        ticks = croniter(schedule, just_before, ret_type=datetime)
-        while (tick := ticks.get_next(datetime).astimezone(UTC)) < end:
+
+def parse_cron_schedule(schedule: str, timezone: str = "UTC") -> CronSchedule:
+    """A cron expression or a shorthand as a schedule; the same ones are made once.
+
+    schedule: minute, hour, day of the month, month and day of the week, and where wanted second and
+    year, as in `0 2 * * *`, daily at 2; or @hourly, @daily, @midnight, @weekly, @monthly, @yearly
+    or @annually. timezone: the zone whose wall clock it speaks of. Raises RequestError for what is
+    neither, for what draws lots (`R`, `H`), for what never comes, and for an unknown zone.
+    """
+    if not isinstance(schedule, str):
+        raise RequestError(f"{schedule!r} is no schedule: write it as in '@daily' or '0 2 * * *'.")
+    return _parsed(schedule.strip(), timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class CronSchedule:
+    """A cron expression on the wall clock of a zone. Raises as `parse_cron_schedule` does."""
+
+    expression: str
+    timezone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        zone_named(self.timezone)
+        _expanded(self.expression)
+
+    def __str__(self) -> str:
+        return self.expression
+
+    def ticks(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """The ticks from `start` to before `end`: ascending, each once, in UTC, lazily.
+
+        A time that clocks show twice, when they are put back, is a tick twice. Of the times that
+        they skip, when they are put forward, none is a tick if every hour is meant (`*`); else the
+        first of them is one as soon as there is a time again, so that 02:30 comes at 03:00.
+
+        These are croniter's ticks, save that it passes over some second times, depending on the
+        tick from which it steps: where the next tick is far enough for clocks to have been put
+        forward again (`30 1 1 11 *` in New York in 2020), and where they are put back by less than
+        an hour (`20,35 * * * *` on Lord Howe). Here ticks don't depend on where one begins.
+        """
+        fields, zone = _expanded(self.expression), zone_named(self.timezone)
+        start, end = max(moment(start), EARLIEST), min(moment(end), LATEST)
+        return chain.from_iterable(_pieces(fields, zone, start, end))
+
+
+def zone_named(timezone: str) -> ZoneInfo:
+    """Raises RequestError when there is no such zone."""
+    try:
+        return ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError, TypeError, AttributeError):
+        zones = available_timezones()
+        wanted = str(timezone)
+        same = [name for name in zones if name.lower() == wanted.lower()]
+        hint = did_you_mean(same[0] if same else wanted, zones)
+        raise RequestError(
+            f"There is no timezone {timezone!r}.{hint} Name one as in 'UTC' or 'Europe/Berlin'."
+        ) from None
+
+
+@lru_cache(maxsize=1024)
+def _parsed(expression: str, timezone: str) -> CronSchedule:
+    return CronSchedule(expression, timezone)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Fields:
+    """An expression, expanded.
+
+    times: of a day that matches, since its midnight. months, days, weekdays (Sunday is 0): None for
+    `*`. day_expression: where only croniter can tell the days, what has it tick at their midnights.
+    """
+
+    times: Sequence[timedelta]
+    every_hour: bool
+    months: frozenset[int] | None
+    days: frozenset[int] | None
+    weekdays: frozenset[int] | None
+    day_expression: str | None
+
+    def midnights(self, first: datetime, last: datetime) -> Iterator[datetime]:
+        """Of the days that match, from `first` to before `last`: wall clock, labelled UTC."""
+        if self.day_expression:
+            return _stepped(self.day_expression, first, last)
+        days = chain.from_iterable(
+            map(month.__add__, _days_of(self, month.month, *monthrange(month.year, month.month)))
+            for month in _months(first, last)
+        )
+        return takewhile(last.__gt__, dropwhile(first.__gt__, days))
+
+    def matches(self, month: int, day: int, weekday: int) -> bool:
+        """Croniter's rule, and cron's: where neither day field is `*`, one that matches will do."""
+        if self.months is not None and month not in self.months:
+            return False
+        if self.days is None:
+            return self.weekdays is None or weekday in self.weekdays
+        return day in self.days or (self.weekdays is not None and weekday in self.weekdays)
+
+
+@lru_cache(maxsize=64)
+def _expanded(expression: str) -> _Fields:
+    from croniter import croniter
+
+    texts = _texts(expression)
+    try:
+        values, nth_weekdays = croniter.expand(" ".join(texts))
+    except ValueError as error:
+        raise _refused(expression, str(error).strip().splitlines()[-1]) from None
+    minutes, hours, days, months, weekdays, *seconds_and_years = values
+    seconds = seconds_and_years[0] if seconds_and_years else [0]
+    with_year = ["0", *texts[6:]] if texts[6:] else []
+    day_expression = " ".join(["0", "0", *texts[2:5], *with_year])
+    if next(_stepped(day_expression, datetime(1969, 12, 31, tzinfo=UTC), LATEST), None) is None:
+        raise _refused(expression, "there is no such day, and so it never comes")
+    of_day = product(_all(hours, 24), _all(minutes, 60), _all(seconds, 60))
+    only_croniter = with_year or nth_weekdays or "l" in days or "w" in texts[2].lower()
+    return _Fields(
+        times=[timedelta(hours=h, minutes=m, seconds=s) for h, m, s in of_day],
+        every_hour="*" in hours,
+        months=_chosen(months),
+        days=_chosen(days),
+        weekdays=_chosen(weekdays),
+        day_expression=day_expression if only_croniter else None,
+    )
+
+
+def _texts(expression: str) -> list[str]:
+    """Of the fields. Raises RequestError for a shorthand that there isn't, and for chance."""
+    if expression.startswith("@"):
+        if expression.lower() not in SHORTHANDS:
+            hint = did_you_mean(expression.lower(), SHORTHANDS).strip()
+            raise _refused(expression, hint or f"those are {', '.join(SHORTHANDS)}")
+        expression = SHORTHANDS[expression.lower()]
+    texts = expression.split()
+    for text in texts:
+        if text[0] in "HhRr":
+            raise _refused(expression, f"{text!r} is drawn by lot, and ticks must stay the same")
+    return texts
+
+
+def _refused(expression: str, why: str) -> RequestError:
+    return RequestError(
+        f"{expression!r} is neither a cron expression, as '0 2 * * *', nor a shorthand, as "
+        f"@daily: {why}"
+    )
+
+
+def _all(values: Sequence[int | str], count: int) -> Iterable[int]:
+    return range(count) if "*" in values else [int(value) for value in values]
+
+
+def _chosen(values: Sequence[int | str]) -> frozenset[int] | None:
+    return None if "*" in values else frozenset(v for v in values if isinstance(v, int))
+
+
+@lru_cache(maxsize=4096)
+def _days_of(fields: _Fields, month: int, first_weekday: int, length: int) -> list[timedelta]:
+    """The days of such a month that match, since its first. first_weekday: Monday is 0."""
+    return [
+        timedelta(days=n)
+        for n in range(length)
+        if fields.matches(month, n + 1, (first_weekday + 1 + n) % 7)
+    ]
+
+
+def _months(first: datetime, last: datetime) -> Iterator[datetime]:
+    """The beginnings of all months that have a day from `first` to before `last`."""
+    month = first.replace(day=1)
+    while month < last:
+        yield month
+        month = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
+
+
+def _stepped(expression: str, start: datetime, end: datetime) -> Iterator[datetime]:
+    """Croniter's ticks, one call each."""
+    from croniter import croniter
+
+    ticks = croniter(expression, start - SECOND, max_years_between_matches=YEARS_TO_SEARCH)
+    try:
+        while (tick := ticks.get_next(datetime)) < end:
             yield tick
+    except (ValueError, OverflowError):  # there is no later one before the calendar ends
+        return
+
+
+class _Change(NamedTuple):
+    """From the moment `at`, the offset from UTC is `after`, and it was `before`."""
+
+    at: datetime
+    before: timedelta
+    after: timedelta
+
+
+def _pieces(
+    fields: _Fields, zone: ZoneInfo, start: datetime, end: datetime
+) -> Iterator[Iterable[datetime]]:
+    """The ticks from `start` to before `end`, cut where the zone's offset or the year changes."""
+    position = start
+    for year in range((start - MINUTE).year, end.year + 1):
+        for change in _changes_of(zone, year):
+            if not start - MINUTE < change.at < end:
+                continue
+            yield _ticks_at(change.before, fields, position, change.at)
+            position = max(position, change.at)
+            late = _first_skipped(fields, change)
+            if late is not None:
+                yield (late,) if position <= late < end else ()
+                position = max(position, late + SECOND)
+        until = min(end, datetime(year + 1, 1, 1, tzinfo=UTC))
+        yield _ticks_at(_offset(zone, position), fields, position, until)
+        position = max(position, until)
+
+
+def _ticks_at(
+    offset: timedelta, fields: _Fields, start: datetime, end: datetime
+) -> Iterable[datetime]:
+    """The ticks from `start` to before `end` while the offset from UTC is this one."""
+    if start >= end:
+        return ()
+    last = _midnight(end + offset)
+
+    def of_day(midnight: datetime) -> Iterable[datetime]:
+        ticks = map((midnight - offset).__add__, fields.times)
+        return ticks if midnight < last else takewhile(end.__gt__, ticks)
+
+    days = fields.midnights(_midnight(start + offset), last + DAY)
+    return dropwhile(start.__gt__, chain.from_iterable(map(of_day, days)))
+
+
+def _first_skipped(fields: _Fields, change: _Change) -> datetime | None:
+    """When the first tick comes that clocks skip at this change: as many whole minutes later as it
+    takes, less than one after the change. None if there is no such tick, or every hour is meant."""
+    if fields.every_hour:
+        return None
+    skipped = _ticks_at(change.before, fields, change.at, change.at + change.after - change.before)
+    tick = next(iter(skipped), None)
+    if tick is None:
+        return None
+    minutes = -((tick - change.at - change.after + change.before) // MINUTE)
+    return tick + minutes * MINUTE + change.before - change.after
+
+
+def _midnight(wall: datetime) -> datetime:
+    return datetime(wall.year, wall.month, wall.day, tzinfo=UTC)
+
+
+@lru_cache(maxsize=4096)
+def _changes_of(zone: ZoneInfo, year: int) -> tuple[_Change, ...]:
+    """The changes of the zone's offset in a year, up to the next and with its first moment.
+
+    Looks at each day's beginning: no zone has ever changed twice in a day (not in four).
+    """
+    first = datetime(year, 1, 1, tzinfo=UTC)
+    days = [first + n * DAY for n in range((first.replace(year=year + 1) - first).days + 1)]
+    offsets = [_offset(zone, day) for day in days]
+    return tuple(
+        _Change(_first_moment(zone, day, before), before, after)
+        for day, (before, after) in zip(days, pairwise(offsets), strict=False)
+        if before != after
+    )
+
+
+def _first_moment(zone: ZoneInfo, day: datetime, before: timedelta) -> datetime:
+    """When, within a day of `day`, the offset is no longer this one."""
+
+    def is_other(second: int) -> bool:
+        return _offset(zone, day + second * SECOND) != before
+
+    return day + bisect_left(range(DAY // SECOND), True, key=is_other) * SECOND
+
+
+def _offset(zone: ZoneInfo, at: datetime) -> timedelta:
+    return at.astimezone(zone).utcoffset() or timedelta()

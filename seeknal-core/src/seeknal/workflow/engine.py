@@ -9,13 +9,19 @@ from typing import Any, NamedTuple, Protocol
 
 from seeknal.dag.manifest import Node
 from seeknal.errors import Flaw
+from seeknal.state.intervals import Interval, Part
 
 
 class Snapshot(NamedTuple):
-    """One physical version of one node's output. id: the hash of what determines it."""
+    """One physical version of one node's output.
+
+    id: the hash of what determines it. parts: of an incremental node, what is to be read: each
+    part, and the time that is read of it, sorted; a part without a name has no rows.
+    """
 
     node_id: str
     id: str
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,7 @@ class Workspace:
 class Job:
     """A node to compute.
 
+    interval: of a batch of an incremental node, the time to compute; None for the whole.
     function: the node's, where Python computes it. verify: to be called when all has been read
     and before the snapshot appears; it raises when what was read is not what was meant.
     """
@@ -44,14 +51,17 @@ class Job:
     inputs: Mapping[str, Snapshot]
     function: Callable[..., Any] | None
     verify: Callable[[], None]
+    interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """rows: in the snapshot. bytes: on storage."""
+    """rows: in what was written. bytes: on storage. part: of a batch, the name of what was
+    written: relative to the node's snapshots, and another one for other rows."""
 
     rows: int
     bytes: int
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +87,9 @@ class Engine(Protocol):
         """Compute a node and write its snapshot.
 
         The snapshot appears at once and whole, or not at all, whatever dies when; one that is
-        already there is replaced. Raises BuildError, or whatever `job` raises.
+        already there is replaced. Of a batch, the part appears so; it is not read before somebody
+        names it in a snapshot's `parts`. Raises BuildError, for rows outside of the interval too,
+        or whatever `job` raises.
         """
 
     def flush(self) -> None:

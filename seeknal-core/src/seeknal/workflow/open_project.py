@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from seeknal.config import Choice, Settings, find_root, load_settings
 from seeknal.dag.manifest import Manifest, Node
-from seeknal.errors import Flaw, MissingPluginError
+from seeknal.errors import Flaw, MissingPluginError, RequestError
 from seeknal.factories import resolve_paths
-from seeknal.hookspecs import ENGINE, EXECUTOR, STATE_BACKEND, Kind
+from seeknal.hookspecs import ENGINE, EXECUTOR, SCHEDULER, STATE_BACKEND, Kind
 from seeknal.names import TARGET_FOLDER
 from seeknal.plugins import Plugins
 from seeknal.project.loader import Loaded, load
@@ -19,6 +20,8 @@ from seeknal.project.source_files import ContentVersions
 from seeknal.state.backend import StateBackend
 from seeknal.workflow.engine import Engine, Workspace
 from seeknal.workflow.executor import Executor
+from seeknal.workflow.intervals import LAST, range_of
+from seeknal.workflow.scheduler import Scheduler
 
 T = TypeVar("T")
 
@@ -37,6 +40,7 @@ class OpenProject:
         self.target = self.root / TARGET_FOLDER
         self.unchecked: str | None = None
         """Why nodes' SQL has not been checked, when it has not."""
+        self._schedulers: dict[str, Scheduler] = {}
 
     @property
     def manifest(self) -> Manifest:
@@ -55,12 +59,27 @@ class OpenProject:
         return load(self.root, self.settings, self._check, checked_by)
 
     def _check(self, node: Node) -> Sequence[Flaw]:
+        flaws = self._wrong_with_time(node)
         if self.unchecked is None:
             try:
-                return self.engine.check(node)
+                return [*flaws, *self.engine.check(node)]
             except MissingPluginError as error:
                 self.unchecked = str(error)
-        return ()
+        return flaws
+
+    def _wrong_with_time(self, node: Node) -> list[Flaw]:
+        timing = node.incremental
+        if timing is None:
+            return []
+        try:
+            scheduler = self.scheduler(timing.scheduler)
+            now = datetime.now(UTC)
+            next(scheduler.ticks(timing.schedule, timing.timezone, now, LAST), None)
+            if timing.start and timing.end:
+                range_of(timing.start, timing.end, timing.timezone)
+        except RequestError as error:
+            return [Flaw(str(error), key=("schedule",))]
+        return []
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -82,6 +101,13 @@ class OpenProject:
     def state_backend(self, name: str) -> StateBackend:
         """A new state backend with the options that the project has for it, not initialized."""
         return self._provider(STATE_BACKEND, self.settings.state.instead(name))
+
+    def scheduler(self, name: str) -> Scheduler:
+        """The scheduler of this name, with the options that the project has for it."""
+        if name not in self._schedulers:
+            choice = self.settings.scheduler.instead(name)
+            self._schedulers[name] = self._provider(SCHEDULER, choice)
+        return self._schedulers[name]
 
     @cached_property
     def contents(self) -> ContentVersions:

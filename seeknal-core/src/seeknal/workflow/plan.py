@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
-from seeknal.dag.fingerprint import snapshot_id
-from seeknal.dag.manifest import Manifest
+from seeknal.dag.fingerprint import (
+    definition_hashes,
+    incremental_snapshot_id,
+    is_incremental,
+    snapshot_id,
+    version_of_parts,
+)
+from seeknal.dag.manifest import Manifest, Node
 from seeknal.errors import BuildError, RequestError
 from seeknal.project.source_files import ContentVersions, files_of, reads_files
+from seeknal.state.intervals import Interval, Part
 from seeknal.state.records import Environment
+from seeknal.workflow.batches import due, in_batches, to_compute
 from seeknal.workflow.engine import Engine, Snapshot
-from seeknal.workflow.task import Task
+from seeknal.workflow.interval_set import IntervalSet
+from seeknal.workflow.scheduler import Scheduler
+from seeknal.workflow.task import Task, label
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a run does.
 
-    snapshots: where the environment's pointers are to go, node id -> snapshot id. tasks: what
-    must be computed for that, every node behind its inputs. unchanged: nodes whose pointer is
-    already there. reused: nodes whose snapshot exists and only needs a pointer.
+    snapshots: where the environment's pointers are to go, node id -> snapshot id, as far as that
+    is known. tasks: what must be computed for that, every one behind those that it needs.
+    unchanged: nodes whose pointer is already there. reused: nodes whose snapshot exists and only
+    needs a pointer. waiting: nodes for which what they read isn't there yet, and why. parts: what
+    the snapshots of incremental nodes hold before the run.
     """
 
     environment: str
@@ -29,80 +43,243 @@ class Plan:
     tasks: tuple[Task, ...]
     unchanged: tuple[str, ...]
     reused: tuple[str, ...]
+    waiting: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, Sequence[Part]] = field(default_factory=dict)
 
 
-def make_plan(
-    manifest: Manifest,
-    environment: Environment,
-    engine: Engine,
-    contents: ContentVersions,
-    *,
-    root: Path,
-    run_id: str,
-    selected: set[str],
-) -> Plan:
-    """Compare an environment with a manifest.
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a plan is made in.
 
-    selected: ids of the nodes to bring up to date. The others stay at their pointers.
+    selected: ids of the nodes to bring up to date; the others stay at their pointers. held: what a
+    snapshot of a node holds. bounds: the first and last time to compute, None for no such limit.
+    batch_size: over what the nodes say.
     """
-    versions = _versions(manifest, environment, contents, root, selected)
-    wanted = [Snapshot(i, versions[i][0]) for i in manifest.order if i in selected]
-    there = engine.existing(wanted)
-    tasks, unchanged, reused = [], [], []
-    for snapshot in wanted:
-        node_id = snapshot.node_id
-        if snapshot not in there:
-            tasks.append(
-                Task(
-                    project_path=str(root),
-                    environment=environment.name,
-                    run_id=run_id,
-                    node_id=node_id,
-                    snapshot=snapshot.id,
-                    inputs={i: versions[i][0] for i in manifest.nodes[node_id].inputs},
-                    content=versions[node_id][1],
-                )
-            )
-        elif environment.pointers.get(node_id) == snapshot.id:
-            unchanged.append(node_id)
-        else:
-            reused.append(node_id)
-    return Plan(environment.name, dict(wanted), tuple(tasks), tuple(unchanged), tuple(reused))
+
+    root: Path
+    run_id: str
+    selected: set[str]
+    engine: Engine
+    contents: ContentVersions
+    held: Callable[[str, str], Sequence[Part]]
+    scheduler: Callable[[str], Scheduler]
+    now: datetime
+    bounds: tuple[str | None, str | None] = (None, None)
+    batch_size: int | None = None
 
 
-def _versions(
-    manifest: Manifest,
-    environment: Environment,
-    contents: ContentVersions,
-    root: Path,
-    selected: set[str],
-) -> dict[str, tuple[str, str]]:
-    """For each node, the snapshot that this run reads or writes, and its sources' content."""
-    versions: dict[str, tuple[str, str]] = {}
-    for node_id in manifest.order:
-        node = manifest.nodes[node_id]
-        if node_id not in selected:
-            if node_id in environment.pointers:
-                versions[node_id] = (environment.pointers[node_id], "")
-            continue
-        missing = [i for i in node.inputs if i not in versions]
+def make_plan(manifest: Manifest, environment: Environment, given: Circumstances) -> Plan:
+    """Compare an environment with a manifest."""
+    return _Planner(manifest, environment, given).plan()
+
+
+@dataclass(slots=True)
+class _Batches:
+    """What is to be computed of an incremental node, sorted. holds: what it will hold then."""
+
+    intervals: list[Interval]
+    tasks: list[Task]
+    holds: IntervalSet
+
+    def overlapping(self, interval: Interval) -> list[str]:
+        """Names of the tasks that compute any of this time."""
+        first = bisect_left(self.intervals, interval.start, key=lambda batch: batch.end)
+        names = []
+        for batch, task in zip(self.intervals[first:], self.tasks[first:], strict=True):
+            if batch.start >= interval.end:
+                break
+            if batch.end > interval.start:
+                names.append(task.name)
+        return names
+
+
+class _Planner:
+    """Goes through the nodes, each behind its inputs."""
+
+    def __init__(self, manifest: Manifest, environment: Environment, given: Circumstances) -> None:
+        self._manifest, self._environment, self._given = manifest, environment, given
+        self._definitions = definition_hashes(manifest) if self._any_incremental else {}
+        self._snapshots: dict[str, str] = {}
+        """Of each node, what is read of it in this run: empty where that isn't known yet."""
+        self._versions: dict[str, str] = {}
+        """The same, with what incremental ones hold."""
+        self._parts: dict[str, Sequence[Part]] = {}
+        self._batches: dict[str, _Batches] = {}
+        self._tasks: list[Task] = []
+        self._whole: dict[str, Task] = {}
+        self._waiting: dict[str, str] = {}
+        self._ready: list[str] = []
+
+    @property
+    def _any_incremental(self) -> bool:
+        return any(node.incremental for node in self._manifest.nodes.values())
+
+    def plan(self) -> Plan:
+        for node_id in self._manifest.order:
+            node = self._manifest.nodes[node_id]
+            if node_id not in self._given.selected:
+                self._leave(node)
+                continue
+            self._refuse_missing_inputs(node)
+            reason = self._reason_to_wait(node)
+            if reason:
+                self._waiting[node_id] = reason
+            elif node.incremental:
+                self._plan_batches(node)
+            else:
+                self._plan_whole(node)
+        wanted = [Snapshot(i, task.snapshot) for i, task in self._whole.items() if task.snapshot]
+        there = {snapshot.node_id for snapshot in self._given.engine.existing(wanted)}
+        tasks = tuple(t for t in self._tasks if t.interval or t.node_id not in there)
+        pointers = self._environment.pointers
+        done = [*self._ready, *(i for i in self._whole if i in there)]
+        done.sort(key={i: n for n, i in enumerate(self._manifest.order)}.__getitem__)
+        selected = self._given.selected
+        return Plan(
+            environment=self._environment.name,
+            snapshots={i: s for i, s in self._snapshots.items() if s and i in selected},
+            tasks=_without_what_is_there(tasks, there),
+            unchanged=tuple(i for i in done if pointers.get(i) == self._snapshots[i]),
+            reused=tuple(i for i in done if pointers.get(i) != self._snapshots[i]),
+            waiting=self._waiting,
+            parts=self._parts,
+        )
+
+    def _leave(self, node: Node) -> None:
+        """What is not selected is read where its pointer is."""
+        pointer = self._environment.pointers.get(node.id)
+        if pointer is None:
+            return
+        self._snapshots[node.id] = self._versions[node.id] = pointer
+        if is_incremental(pointer):
+            self._hold(node.id, pointer)
+
+    def _hold(self, node_id: str, snapshot: str) -> IntervalSet:
+        """What a snapshot holds before this run."""
+        parts = self._given.held(node_id, snapshot)
+        self._snapshots[node_id] = snapshot
+        self._parts[node_id] = parts
+        self._versions[node_id] = version_of_parts(snapshot, parts)
+        holds = IntervalSet(Interval(part.start, part.end) for part in parts)
+        self._batches[node_id] = _Batches([], [], holds)
+        return holds
+
+    def _refuse_missing_inputs(self, node: Node) -> None:
+        known = self._snapshots.keys() | self._waiting.keys()
+        missing = [i for i in node.inputs if i not in known]
         if missing:
             raise RequestError(
-                f"{node_id} needs {', '.join(missing)}, which has never been computed in "
-                f"'{environment.name}'. Select it too: --select +{node.name}"
+                f"{node.id} needs {', '.join(missing)}, which has never been computed in "
+                f"'{self._environment.name}'. Select it too: --select +{node.name}"
             )
-        content = _content(node_id, manifest, contents, root)
-        inputs = {i: versions[i][0] for i in node.inputs}
-        refresh = environment.refreshed.get(node_id, "")
-        versions[node_id] = (snapshot_id(node, inputs, content, refresh), content)
-    return versions
+
+    def _reason_to_wait(self, node: Node) -> str | None:
+        for input_id in node.inputs:
+            if input_id in self._waiting:
+                return f"{input_id} waits too"
+            batches = self._batches.get(input_id)
+            if batches and not batches.holds:
+                return f"{input_id} holds no interval yet"
+        return None
+
+    # --- Incremental nodes ------------------------------------------------------------------
+
+    def _plan_batches(self, node: Node) -> None:
+        given, timing = self._given, node.incremental
+        assert timing is not None
+        refresh = self._environment.refreshed.get(node.id, "")
+        snapshot = incremental_snapshot_id(node, self._definitions, refresh)
+        holds = self._hold(node.id, snapshot)
+        intervals = due(node, given.scheduler(timing.scheduler), given.now, given.bounds, holds)
+        available = [self._batches[i].holds for i in node.inputs if i in self._batches]
+        wanted = to_compute(intervals, holds, timing.lookback, available)
+        if wanted:
+            self._versions[node.id] = ""
+            self._add_batches(
+                node, snapshot, list(in_batches(wanted, given.batch_size or timing.batch_size))
+            )
+        elif holds:
+            self._ready.append(node.id)
+        else:
+            why = "its first interval is not over yet"
+            if available and intervals:
+                why = f"what it reads does not hold {label(intervals[0], timing.timezone)}"
+            self._waiting[node.id] = why
+
+    def _add_batches(self, node: Node, snapshot: str, intervals: list[Interval]) -> None:
+        timing, planned = node.incremental, self._batches[node.id]
+        assert timing is not None
+        before: tuple[str, ...] = ()
+        for interval in intervals:
+            task = self._task(
+                node,
+                snapshot,
+                interval=interval,
+                name=f"{node.id} {label(interval, timing.timezone)}",
+                needs=(*self._needs(node, interval), *before),
+                at_once=timing.batch_concurrency,
+            )
+            before = (task.name,) if timing.depends_on_past else ()
+            planned.tasks.append(task)
+        planned.intervals = intervals
+        planned.holds = planned.holds | IntervalSet(intervals)
+        self._tasks += planned.tasks
+
+    # --- Nodes that are computed whole ------------------------------------------------------
+
+    def _plan_whole(self, node: Node) -> None:
+        content = self._content(node)
+        versions = {i: self._versions[i] for i in node.inputs}
+        snapshot = ""
+        if all(versions.values()):
+            refresh = self._environment.refreshed.get(node.id, "")
+            snapshot = snapshot_id(node, versions, content, refresh)
+        task = self._task(node, snapshot, content=content, needs=self._needs(node))
+        self._snapshots[node.id] = self._versions[node.id] = snapshot
+        self._whole[node.id] = task
+        self._tasks.append(task)
+
+    def _task(self, node: Node, snapshot: str, **more: object) -> Task:
+        return Task(
+            project_path=str(self._given.root),
+            environment=self._environment.name,
+            run_id=self._given.run_id,
+            node_id=node.id,
+            snapshot=snapshot,
+            inputs={i: self._snapshots[i] for i in node.inputs},
+            parts={i: self._parts[i] for i in node.inputs if i in self._parts},
+            **more,  # type: ignore[arg-type]
+        )
+
+    def _needs(self, node: Node, interval: Interval | None = None) -> tuple[str, ...]:
+        names: list[str] = []
+        for input_id in dict.fromkeys(node.inputs):
+            if input_id in self._whole:
+                names.append(input_id)
+            batches = self._batches.get(input_id)
+            if batches and interval:
+                names += batches.overlapping(interval)
+            elif batches:
+                names += [task.name for task in batches.tasks]
+        return tuple(names)
+
+    def _content(self, node: Node) -> str:
+        if not reads_files(node):
+            return ""
+        root = self._given.root
+        try:
+            return self._given.contents.of(root, files_of(root, node))
+        except (BuildError, OSError) as error:
+            raise RequestError(f"{node.id} ({node.file_path}): {error}") from error
 
 
-def _content(node_id: str, manifest: Manifest, contents: ContentVersions, root: Path) -> str:
-    node = manifest.nodes[node_id]
-    if not reads_files(node):
-        return ""
-    try:
-        return contents.of(root, files_of(root, node))
-    except (BuildError, OSError) as error:
-        raise RequestError(f"{node_id} ({node.file_path}): {error}") from error
+def _without_what_is_there(tasks: Sequence[Task], there: set[str]) -> tuple[Task, ...]:
+    """Tasks need not wait for snapshots that exist."""
+    if not there:
+        return tuple(tasks)
+    return tuple(
+        replace(task, needs=tuple(n for n in task.needs if n not in there))
+        if any(n in there for n in task.needs)
+        else task
+        for task in tasks
+    )

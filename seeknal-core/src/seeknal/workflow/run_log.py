@@ -10,7 +10,7 @@ from seeknal.names import TARGET_FOLDER
 
 if TYPE_CHECKING:
     from seeknal.workflow.plan import Plan
-    from seeknal.workflow.task import NodeResult, RunInfo, RunSummary
+    from seeknal.workflow.task import NodeResult, RunInfo, RunSummary, Task
 
 
 class RunLog:
@@ -26,11 +26,11 @@ class RunLog:
         self._files[run.run_id] = (folder / f"{run.run_id}.log").open("w", encoding="utf-8")
         self._write(run, f"run of {run.project} in {run.environment}: {len(plan.tasks)} to do")
         for task in plan.tasks:
-            self._write(run, f"to do: {task.node_id} -> {task.snapshot}")
+            self._write(run, f"to do: {task.name} -> {task.snapshot or 'known when it is ready'}")
 
     @hookimpl
-    def seeknal_node_started(self, run: RunInfo, node_id: str) -> None:
-        self._write(run, f"started: {node_id}")
+    def seeknal_node_started(self, run: RunInfo, node_id: str, task: Task) -> None:
+        self._write(run, f"started: {task.name}")
 
     @hookimpl
     def seeknal_node_finished(self, run: RunInfo, result: NodeResult) -> None:
@@ -41,7 +41,7 @@ class RunLog:
             facts.append(f"needs {result.blocked_by}")
         if result.error:
             facts.append(f"{result.place}: {result.error}")
-        self._write(run, f"{result.status}: {result.node_id}: {'; '.join(facts)}")
+        self._write(run, f"{result.status}: {result.task}: {'; '.join(facts)}")
         if result.detail:
             self._write(run, result.detail)
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from types import FrameType
 
 from seeknal import hookspecs
+from seeknal.dag.fingerprint import is_incremental
 from seeknal.dag.selectors import select
 from seeknal.errors import ConflictError
 from seeknal.names import check_name
@@ -20,11 +21,14 @@ from seeknal.state.backend import StateBackend
 from seeknal.state.housekeeping import close_abandoned_runs, prune_runs
 from seeknal.state.locks import Lock
 from seeknal.state.records import Environment
-from seeknal.workflow.dispatch import STOP, Dispatcher, Event
+from seeknal.workflow.dispatch import STOP, Dispatcher
 from seeknal.workflow.executor import Executor
+from seeknal.workflow.interval_set import IntervalSet
+from seeknal.workflow.late_tasks import LateTasks
 from seeknal.workflow.open_project import OpenProject
-from seeknal.workflow.plan import Plan, make_plan
-from seeknal.workflow.task import NodeResult, RunInfo, RunSummary
+from seeknal.workflow.plan import Circumstances, Plan, make_plan
+from seeknal.workflow.recording import Recorder
+from seeknal.workflow.task import NodeResult, RunInfo, RunSummary, Task
 from seeknal.workflow.worker import serving
 
 PUBLISH_ATTEMPTS = 20
@@ -39,12 +43,26 @@ class RunRequest:
 
     select: a selector, None for all nodes. full_refresh: compute what is selected anew, even
     where nothing has changed. workers: tasks at once, None for what the executor finds good.
+    start, end: of incremental nodes, the first and last time to compute, as ISO 8601 dates or
+    times. batch_size: intervals at once, over what the nodes say.
     """
 
     environment: str = "prod"
     select: str | None = None
     full_refresh: bool = False
     workers: int | None = None
+    start: str | None = None
+    end: str | None = None
+    batch_size: int | None = None
+
+
+def plan_run(project: OpenProject, request: RunRequest) -> Plan:
+    """What a run would do, without doing any of it."""
+    name = check_name(request.environment, "an environment")
+    environment = project.state.get_environment(name) or Environment(name)
+    if request.full_refresh:
+        environment = _refreshed(project, environment, request, "a-run-that-is-only-planned")
+    return _plan(project, environment, request, "")
 
 
 def run_project(project: OpenProject, request: RunRequest) -> RunSummary:
@@ -54,34 +72,34 @@ def run_project(project: OpenProject, request: RunRequest) -> RunSummary:
     """
     check_name(request.environment, "an environment")
     started = time.perf_counter()
-    run = RunInfo(_new_run_id(), request.environment, project.settings.name, project.root)
-    manifest, state = project.manifest, project.state
-    selected = select(manifest, request.select) if request.select else set(manifest.nodes)
+    run = RunInfo(new_run_id(), request.environment, project.settings.name, project.root)
+    state = project.state
     environment = state.get_environment(run.environment) or Environment(run.environment)
     if request.full_refresh:
-        refreshed = {**environment.refreshed, **dict.fromkeys(selected, run.run_id)}
-        environment = state.save_environment(replace(environment, refreshed=refreshed))
-    plan = make_plan(
-        manifest,
-        environment,
-        project.engine,
-        project.contents,
-        root=project.root,
-        run_id=run.run_id,
-        selected=selected,
-    )
+        environment = state.save_environment(_refreshed(project, environment, request, run.run_id))
+    plan = _plan(project, environment, request, run.run_id)
     emit = project.plugins.emit
     emit(hookspecs.seeknal_plan_created, plan=plan)
     executor = project.executor(workers=request.workers)
     close_abandoned_runs(state)
-    results: dict[str, NodeResult] = {}
     with _alive(state, run):
         state.create_run(run.run_id, environment=run.environment)
         emit(hookspecs.seeknal_run_started, run=run, plan=plan)
+        results: dict[str, NodeResult] = {}
         try:
             with serving(project):
-                _work(plan, executor, project, run, results)
-            _publish(state, plan, results.values(), manifest.nodes)
+                late = LateTasks(plan, project.manifest, environment.refreshed, project.engine)
+                _work(plan, late, executor, project, run, results)
+            summary = RunSummary(
+                status=_status(results.values()),
+                seconds=time.perf_counter() - started,
+                results=results,
+                unchanged=len(plan.unchanged),
+                reused=len(plan.reused),
+                waiting=plan.waiting,
+            )
+            behind = _publish(project, plan, summary)
+            summary = replace(summary, behind=behind)
             project.contents.save()
         except BaseException as error:
             state.update_run(
@@ -90,13 +108,6 @@ def run_project(project: OpenProject, request: RunRequest) -> RunSummary:
             raise
         finally:
             executor.close()
-        summary = RunSummary(
-            status=_status(results.values()),
-            seconds=time.perf_counter() - started,
-            results=results,
-            unchanged=len(plan.unchanged),
-            reused=len(plan.reused),
-        )
         counts = {s: summary.count(s) for s in ("success", "failed", "skipped", "interrupted")}
         state.update_run(
             run.run_id,
@@ -110,16 +121,48 @@ def run_project(project: OpenProject, request: RunRequest) -> RunSummary:
     return summary
 
 
+def new_run_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
+
+
+def selected_nodes(project: OpenProject, selector: str | None) -> set[str]:
+    """Ids of the nodes that a selector names; of all without one."""
+    manifest = project.manifest
+    return select(manifest, selector) if selector else set(manifest.nodes)
+
+
+def _refreshed(
+    project: OpenProject, environment: Environment, request: RunRequest, run_id: str
+) -> Environment:
+    """The environment, asked to compute what is selected anew."""
+    selected = selected_nodes(project, request.select)
+    return replace(
+        environment, refreshed={**environment.refreshed, **dict.fromkeys(selected, run_id)}
+    )
+
+
+def _plan(project: OpenProject, environment: Environment, request: RunRequest, run_id: str) -> Plan:
+    given = Circumstances(
+        root=project.root,
+        run_id=run_id,
+        selected=selected_nodes(project, request.select),
+        engine=project.engine,
+        contents=project.contents,
+        held=project.state.get_parts,
+        scheduler=project.scheduler,
+        now=datetime.now(UTC),
+        bounds=(request.start, request.end),
+        batch_size=request.batch_size,
+    )
+    return make_plan(project.manifest, environment, given)
+
+
 def _alive(state: StateBackend, run: RunInfo) -> Lock:
     """The lock that tells others that a run is at work."""
     lock = state.acquire_lock(run.run_id, 0)
     if lock is None:
         raise ConflictError(f"The run '{run.run_id}' is at work already.")
     return lock
-
-
-def _new_run_id() -> str:
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
 
 
 def _status(results: Iterable[NodeResult]) -> str:
@@ -129,14 +172,16 @@ def _status(results: Iterable[NodeResult]) -> str:
 
 def _work(
     plan: Plan,
+    late: LateTasks,
     executor: Executor,
     project: OpenProject,
     run: RunInfo,
     results: dict[str, NodeResult],
 ) -> None:
     """Run the plan's tasks, tell and record what happens, and fill `results`."""
-    dispatcher = Dispatcher(plan.tasks, executor)
-    unrecorded: list[Event] = []
+    dispatcher = Dispatcher(plan.tasks, executor, late.complete, late.note)
+    recorder = Recorder(project.state, run, plan)
+    unrecorded: list[Task | NodeResult] = []
     due = time.monotonic()
     with _signals_stop(dispatcher):
         dispatcher.start()
@@ -145,13 +190,13 @@ def _work(
             if STOP in batch:
                 dispatcher.stop()
                 project.engine.interrupt()
-                batch.remove(STOP)
-            results.update({e.node_id: e for e in batch if isinstance(e, NodeResult)})
-            _tell(batch, project.plugins.emit, run)
-            unrecorded += batch
+            happened = [event for event in batch if event is not STOP]
+            results.update({e.task: e for e in happened if isinstance(e, NodeResult)})
+            _tell(happened, project.plugins.emit, run)
+            unrecorded += happened
             if time.monotonic() >= due or dispatcher.finished:
                 project.engine.flush()
-                _record(unrecorded, project.state, run)
+                recorder.record(unrecorded)
                 unrecorded = []
                 due = time.monotonic() + RECORD_EVERY
 
@@ -180,50 +225,36 @@ def _signals_stop(dispatcher: Dispatcher) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _tell(batch: list[Event], emit: Callable[..., None], run: RunInfo) -> None:
-    for event in batch:
+def _tell(events: Iterable[Task | NodeResult], emit: Callable[..., None], run: RunInfo) -> None:
+    for event in events:
         if isinstance(event, NodeResult):
             emit(hookspecs.seeknal_node_finished, run=run, result=event)
         else:
-            emit(hookspecs.seeknal_node_started, run=run, node_id=event)
+            emit(hookspecs.seeknal_node_started, run=run, node_id=event.node_id, task=event)
 
 
-def _record(batch: list[Event], state: StateBackend, run: RunInfo) -> None:
-    """Write the last word on each node of a batch, all at once."""
-    last = {e.node_id if isinstance(e, NodeResult) else e: e for e in batch}
-    now = datetime.now(UTC)
-    with state.transaction():
-        for node_id, event in last.items():
-            if not isinstance(event, NodeResult):
-                state.set_node_state(run.run_id, node_id, status="running", started_at=now)
-                continue
-            error = event.error or (event.blocked_by and f"needs {event.blocked_by}")
-            state.set_node_state(
-                run.run_id,
-                node_id,
-                status=event.status,
-                snapshot=event.snapshot,
-                finished_at=now,
-                seconds=round(event.seconds, 6),
-                rows=event.rows,
-                bytes=event.bytes,
-                error=error,
-            )
+def _publish(project: OpenProject, plan: Plan, summary: RunSummary) -> tuple[str, ...]:
+    """Point the environment at what has been computed, and at nothing that is no longer a node.
 
-
-def _publish(
-    state: StateBackend, plan: Plan, results: Iterable[NodeResult], nodes: Iterable[str]
-) -> None:
-    """Point the environment at what has been computed, and at nothing that is no longer a node."""
-    done = {r.node_id for r in results if r.status == "success"}
+    Returns the nodes that stay where they are, since their new snapshot holds less time.
+    """
+    state, known = project.state, project.manifest.nodes
+    whole = {r.node_id: r.snapshot for r in summary.results.values() if r.status == "success"}
+    done = {i for i, status in summary.nodes.items() if status == "success"}
     done |= {*plan.unchanged, *plan.reused}
-    moved = {i: s for i, s in plan.snapshots.items() if i in done}
-    known = set(nodes)
+    moved = {i: s for i, s in {**plan.snapshots, **whole}.items() if i in done or i in plan.parts}
     for attempt in range(PUBLISH_ATTEMPTS):
         current = state.get_environment(plan.environment) or Environment(plan.environment)
-        pointers = {i: s for i, s in {**current.pointers, **moved}.items() if i in known}
+        pointers = dict(current.pointers)
+        behind = []
+        for node_id, snapshot in moved.items():
+            if _may_move(state, node_id, current.pointers.get(node_id), snapshot, node_id in done):
+                pointers[node_id] = snapshot
+            elif node_id in done:
+                behind.append(node_id)
+        pointers = {i: s for i, s in pointers.items() if i in known}
         if pointers == current.pointers and current.version:
-            return
+            return tuple(behind)
         try:
             state.save_environment(
                 replace(current, pointers=pointers, updated_at=datetime.now(UTC))
@@ -232,4 +263,17 @@ def _publish(
             if attempt == PUBLISH_ATTEMPTS - 1:
                 raise
         else:
-            return
+            return tuple(behind)
+    return ()
+
+
+def _may_move(state: StateBackend, node_id: str, old: str | None, new: str, done: bool) -> bool:
+    """Whether a pointer may move: readers of an incremental node must lose no time by it."""
+    if old == new or not is_incremental(new):
+        return done
+    held = IntervalSet(state.get_completed_intervals(node_id, new))
+    if old is None:
+        return bool(held)
+    if not is_incremental(old):
+        return done
+    return done and not IntervalSet(state.get_completed_intervals(node_id, old)) - held

@@ -52,22 +52,21 @@ def execute(task: Task) -> NodeResult:
         if task.project_path not in _served:
             project.engine.flush()
     except Exception as error:
-        return NodeResult(
-            node_id=task.node_id,
-            status="failed",
-            snapshot=task.snapshot,
+        return NodeResult.of(
+            task,
+            "failed",
             seconds=time.perf_counter() - started,
             error=_message(error),
             place=_place(error, node, Path(task.project_path)),
             detail="".join(traceback.format_exception(error)),
         )
-    return NodeResult(
-        node_id=task.node_id,
-        status="success",
-        snapshot=task.snapshot,
+    return NodeResult.of(
+        task,
+        "success",
         seconds=time.perf_counter() - started,
         rows=built.rows,
         bytes=built.bytes,
+        part=built.part,
     )
 
 
@@ -89,11 +88,16 @@ def _build(project: OpenProject, node: Node, task: Task) -> Built:
         Job(
             node=node,
             snapshot=Snapshot(node.id, task.snapshot),
-            inputs={i: Snapshot(i, s) for i, s in task.inputs.items()},
+            inputs={i: _input(task, i) for i in task.inputs},
             function=load_function(project.root, node) if "function" in node.config else None,
             verify=verify,
+            interval=task.interval,
         )
     )
+
+
+def _input(task: Task, node_id: str) -> Snapshot:
+    return Snapshot(node_id, task.inputs[node_id], tuple(task.parts.get(node_id, ())))
 
 
 def _message(error: Exception) -> str:

@@ -1,0 +1,215 @@
+"""What of their time incremental nodes hold, and how people correct it by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from seeknal.dag.fingerprint import definition_hashes, incremental_snapshot_id
+from seeknal.dag.manifest import Incremental, Node
+from seeknal.errors import RequestError
+from seeknal.names import check_name
+from seeknal.state.intervals import Interval
+from seeknal.state.records import Environment
+from seeknal.workflow.batches import due
+from seeknal.workflow.interval_set import IntervalSet
+from seeknal.workflow.intervals import LAST, intervals_between, not_contained, range_of, tick_before
+from seeknal.workflow.open_project import OpenProject
+from seeknal.workflow.runner import new_run_id, selected_nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Of one incremental node.
+
+    snapshot: the id of what a run of its present definition writes. held: what that holds. due:
+    the intervals that it should hold by now. pending: those of them that it does not.
+    """
+
+    node: Node
+    timing: Incremental
+    snapshot: str
+    held: IntervalSet
+    due: Sequence[Interval]
+    pending: Sequence[Interval]
+
+
+def timelines(
+    project: OpenProject,
+    environment: str,
+    selector: str | None = None,
+    *,
+    schedule: str | None = None,
+    bounds: tuple[str | None, str | None] = (None, None),
+) -> list[Timeline]:
+    """Of the incremental nodes that are selected, or all, in the order in which they are computed.
+
+    schedule: cut time by this one instead. bounds: look only at what lies between. Raises
+    RequestError when a selected one is not incremental, or when there is none.
+    """
+    manifest = project.manifest
+    chosen = selected_nodes(project, selector)
+    nodes = [n for i in manifest.order if i in chosen and (n := manifest.nodes[i]).incremental]
+    if not nodes:
+        among = f"Nothing that '{selector}' selects" if selector else "No node"
+        raise RequestError(
+            f"{among} is incremental: a node is, when it has `schedule:` and `incremental:`."
+        )
+    found = _environment(project, environment)
+    hashes = definition_hashes(manifest)
+    now = datetime.now(UTC)
+    lines = []
+    for node in nodes:
+        timing = node.incremental
+        assert timing is not None
+        snapshot = incremental_snapshot_id(node, hashes, found.refreshed.get(node.id, ""))
+        held = IntervalSet(project.state.get_completed_intervals(node.id, snapshot))
+        if schedule:
+            timing = replace(timing, schedule=schedule, scheduler=project.settings.scheduler.name)
+        cut = replace(node, incremental=timing)
+        intervals = due(cut, project.scheduler(timing.scheduler), now, bounds, held)
+        pending = list(not_contained(intervals, held))
+        lines.append(Timeline(node, timing, snapshot, held, intervals, pending))
+    return lines
+
+
+def complete(
+    project: OpenProject, environment: str, selector: str | None, when: str
+) -> dict[str, IntervalSet]:
+    """Mark time as complete although nothing computes it.
+
+    when: a date, for the intervals that begin on that day, or the one that holds it; or two times
+    with a slash between them, as in 2024-01-01/2024-02-01. Returns what was marked, by node.
+    """
+    lines = timelines(project, environment, selector)
+    marked = {}
+    run_id = new_run_id()
+    state = project.state
+    with state.transaction():
+        state.create_run(run_id, environment=environment, status="success", **_over())
+        for line in lines:
+            intervals = _named(project, line, when)
+            for start, end in IntervalSet(intervals):
+                state.add_completed_interval(
+                    run_id, line.node.id, start, end, snapshot=line.snapshot
+                )
+            marked[line.node.id] = IntervalSet(intervals)
+    return marked
+
+
+def _named(project: OpenProject, line: Timeline, when: str) -> list[Interval]:
+    """The intervals of a node that a text names."""
+    timing = line.timing
+    scheduler = project.scheduler(timing.scheduler)
+    first, slash, last = when.partition("/")
+    within = range_of(first, last if slash else first, timing.timezone)
+    between = intervals_between(scheduler, timing.schedule, timing.timezone, within)
+    found = list(between)
+    if not found:
+        begin = tick_before(scheduler, timing.schedule, timing.timezone, within.start)
+        if begin is not None:
+            holding = Interval(begin, LAST)
+            following = intervals_between(scheduler, timing.schedule, timing.timezone, holding)
+            found = [next(following)]
+    if not found:
+        raise RequestError(f"No interval of {line.node.id} holds {when}.")
+    return found
+
+
+def restate(
+    project: OpenProject,
+    environment: str,
+    node: str,
+    start: str,
+    end: str,
+    *,
+    downstream: bool = False,
+) -> dict[str, IntervalSet]:
+    """Forget that time was computed, so that the next run computes it again.
+
+    start, end: ISO 8601 dates or times; whole intervals are forgotten, those that overlap. With
+    downstream, of all incremental nodes that are made from this one too. Another environment that
+    shows the same snapshot keeps it: this one then gets a snapshot of its own, which shares what is
+    not forgotten. Returns what was forgotten, by node.
+    """
+    node_id = project.manifest.incremental(node).id
+    affected = project.manifest.downstream([node_id]) if downstream else {node_id}
+    lines = {
+        line.node.id: line for line in timelines(project, environment) if line.node.id in affected
+    }
+    gone = {}
+    for line in lines.values():
+        within = range_of(start, end, line.timing.timezone)
+        forgotten = _overlapping(project, line, within) & line.held
+        if forgotten:
+            gone[line.node.id] = forgotten
+    if gone:
+        _forget(project, environment, lines, gone)
+    return gone
+
+
+def _overlapping(project: OpenProject, line: Timeline, within: Interval) -> IntervalSet:
+    """The whole intervals that hold any of this time."""
+    timing = line.timing
+    scheduler = project.scheduler(timing.scheduler)
+    begin = tick_before(scheduler, timing.schedule, timing.timezone, within.start)
+    start = begin if begin is not None else within.start
+    ticks = scheduler.ticks(timing.schedule, timing.timezone, within.end, LAST)
+    return IntervalSet([Interval(start, next(ticks, within.end))])
+
+
+def _forget(
+    project: OpenProject,
+    environment: str,
+    lines: dict[str, Timeline],
+    gone: dict[str, IntervalSet],
+) -> None:
+    state, run_id = project.state, new_run_id()
+    with state.transaction():
+        state.create_run(run_id, environment=environment, status="success", **_over())
+        found = _environment(project, environment)
+        others = [e for e in state.list_environments() if e.name != environment]
+        shared = [i for i in gone if any(e.pointers.get(i) == lines[i].snapshot for e in others)]
+        if shared:
+            found = _split(project, found, run_id, shared, lines)
+        hashes = definition_hashes(project.manifest)
+        for node_id, forgotten in gone.items():
+            node = project.manifest.nodes[node_id]
+            refresh = found.refreshed.get(node_id, "")
+            snapshot = incremental_snapshot_id(node, hashes, refresh)
+            for start, end in forgotten:
+                state.remove_intervals(node_id, snapshot, start, end)
+
+
+def _split(
+    project: OpenProject,
+    environment: Environment,
+    run_id: str,
+    node_ids: Sequence[str],
+    lines: dict[str, Timeline],
+) -> Environment:
+    """Give an environment snapshots of its own that hold the same parts."""
+    state, hashes = project.state, definition_hashes(project.manifest)
+    refreshed = {**environment.refreshed, **dict.fromkeys(node_ids, run_id)}
+    pointers = dict(environment.pointers)
+    for node_id in node_ids:
+        node = project.manifest.nodes[node_id]
+        snapshot = incremental_snapshot_id(node, hashes, run_id)
+        for start, end, name in state.get_parts(node_id, lines[node_id].snapshot):
+            state.add_completed_interval(run_id, node_id, start, end, snapshot=snapshot, part=name)
+        if pointers.get(node_id) == lines[node_id].snapshot:
+            pointers[node_id] = snapshot
+    return state.save_environment(
+        replace(environment, refreshed=refreshed, pointers=pointers, updated_at=datetime.now(UTC))
+    )
+
+
+def _environment(project: OpenProject, name: str) -> Environment:
+    check_name(name, "an environment")
+    return project.state.get_environment(name) or Environment(name)
+
+
+def _over() -> dict[str, datetime]:
+    now = datetime.now(UTC)
+    return {"started_at": now, "finished_at": now}
