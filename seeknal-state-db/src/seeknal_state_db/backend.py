@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from itertools import groupby
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,7 +49,8 @@ class DatabaseBackend:
         token: str | None = None,
     ) -> None:
         self._db = Database(address.find(Path(db_path), url, token))
-        self._inside = False
+        self._owner: int | None = None
+        """The thread whose transaction is open."""
         self._failed = False
         self._fences: dict[str, int] = {}
         self._known_runs: set[str] = set()
@@ -83,22 +85,22 @@ class DatabaseBackend:
     @contextmanager
     def _writing(self, *, alone: bool = True) -> Iterator[sa.Connection]:
         with self._db.writing(alone=alone) as connection:
-            if self._inside:
+            if self._owner:
                 yield connection
                 return
-            self._inside, self._failed = True, False
+            self._owner, self._failed = get_ident(), False
             self._known_runs.clear()
             self._queue.clear()
             try:
                 yield connection
                 self._flush(connection)
             finally:
-                self._inside = False
+                self._owner = None
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
         with self._db.reading() as connection:
-            if self._inside:
+            if self._owner:
                 self._flush(connection)
             yield connection
 
@@ -155,9 +157,11 @@ class DatabaseBackend:
     def set_node_state(self, run_id: str, node_id: str, **fields: Any) -> None:
         changes = NodeState.checked(fields)
         check_id(node_id, "a node")
-        with self._writing(alone=False) as connection:
-            self._begin_on(run_id)
-            self._enqueue(connection, run_id, node_id, changes)
+        if self._owner == get_ident():
+            self._enqueue(run_id, node_id, changes)
+            return
+        with self._writing(alone=False):
+            self._enqueue(run_id, node_id, changes)
 
     def get_node_state(self, run_id: str, node_id: str) -> NodeState | None:
         with self._reading() as connection:
@@ -170,28 +174,33 @@ class DatabaseBackend:
         with self._reading() as connection:
             text = self._text(connection, sql.list_states)
             rows = connection.exec_driver_sql(text, (run_id,)).fetchall()
-        if not self._db.keeps_times_as_text:
-            return [NodeState.of_row(row) for row in rows]
-        return [NodeState.of_row(_with_times(row)) for row in rows]
+        if self._db.keeps_times_as_text:
+            return [_state_of_texts(row) for row in rows]
+        return [NodeState.of_row(row) for row in rows]
 
-    def _enqueue(
-        self, connection: sa.Connection, run_id: str, node_id: str, changes: dict[str, Any]
-    ) -> None:
+    def _enqueue(self, run_id: str, node_id: str, changes: dict[str, Any]) -> None:
         """Write a node state with those that come after it, if they set the same fields."""
+        if run_id not in self._known_runs:
+            self._begin_on(run_id)
         names = tuple(changes)
         if names != self._queued or len(self._queue) >= QUEUE:
-            self._flush(connection)
+            self._flush(self._db.connection)
             self._queued = names
-        row = [run_id, node_id, *(changes[name] for name in _in_table_order(names))]
-        if self._db.keeps_times_as_text:
-            row = [v.isoformat() if v.__class__ is datetime else v for v in row]
-        self._queue.append(tuple(row))
+        self._queue.append((run_id, node_id, *changes.values()))
 
     def _flush(self, connection: sa.Connection) -> None:
-        if self._queue:
-            insert = sql.upsert(self._dialect, "node_states", _in_table_order(self._queued))
-            connection.exec_driver_sql(self._text(connection, insert), self._queue)
-            self._queue = []
+        if not self._queue:
+            return
+        names = ("run_id", "node_id", *self._queued)
+        ordered = _in_table_order(names)
+        columns = dict(zip(names, zip(*self._queue, strict=True), strict=True))
+        if self._db.keeps_times_as_text:
+            for name in _TIMES & columns.keys():
+                columns[name] = tuple(time and time.isoformat() for time in columns[name])
+        rows = list(zip(*(columns[name] for name in ordered), strict=True))
+        insert = sql.upsert(self._dialect, "node_states", ordered[2:])
+        connection.exec_driver_sql(self._text(connection, insert), rows)
+        self._queue = []
 
     def _text(self, connection: sa.Connection, statement: sa.ClauseElement) -> str:
         """A statement for the driver itself: for what is said ten thousand times."""
@@ -343,7 +352,7 @@ class DatabaseBackend:
     ) -> Lock | None:
         check_id(run_id, "a lock")
         with self._db.reading():
-            if self._inside:
+            if self._owner:
                 raise refusals.lock_in_transaction()
         return acquire(lambda: self._try_lock(run_id, lease_ms), timeout_ms)
 
@@ -418,7 +427,7 @@ class DatabaseBackend:
             for record in records:
                 values = _values(record)
                 if isinstance(record, NodeState):
-                    self._enqueue(connection, values.pop("run_id"), values.pop("node_id"), values)
+                    self._enqueue(values.pop("run_id"), values.pop("node_id"), values)
                 elif isinstance(record, Run):
                     names = tuple(name for name in values if name != "run_id")
                     connection.execute(sql.upsert(self._dialect, "runs", names), values)
@@ -455,16 +464,18 @@ def _in_table_order(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(column.name for column in schema.node_states.c if column.name in names)
 
 
-_TIMES = [i for i, c in enumerate(schema.node_states.c) if isinstance(c.type, schema.UtcTime)]
+_TIMES = {c.name for c in schema.node_states.c if isinstance(c.type, schema.UtcTime)}
 
 
-def _with_times(row: Sequence[Any]) -> list[Any]:
-    """A row of node states with its texts made times."""
-    values = list(row)
-    for index in _TIMES:
-        if values[index] is not None:
-            values[index] = datetime.fromisoformat(values[index])
-    return values
+def _state_of_texts(row: Sequence[Any]) -> NodeState:
+    """A row of node states, with its texts made times."""
+    state = NodeState.of_row(row)
+    values = state.__dict__
+    if values["started_at"]:
+        values["started_at"] = datetime.fromisoformat(values["started_at"])
+    if values["finished_at"]:
+        values["finished_at"] = datetime.fromisoformat(values["finished_at"])
+    return state
 
 
 def _ledger_key(node_id: str, snapshot: str | None) -> dict[str, str]:

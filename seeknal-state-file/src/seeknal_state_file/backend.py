@@ -77,7 +77,7 @@ class FileBackend(DocumentBackend):
                 yield json.loads(text)
 
     def _write(self, key: Key, document: Document) -> None:
-        fields = json.dumps(document, ensure_ascii=False, separators=(",\n  ", ": "))
+        fields = _encode(document)
         self._store.write(_path(*key), f"{{\n  {fields[1:-1]}\n}}\n")
 
     def _delete(self, *prefix: str) -> None:
@@ -86,6 +86,9 @@ class FileBackend(DocumentBackend):
         folder = path.removesuffix(".json")
         if self._store.paths(folder):
             self._store.remove(f"{folder}/")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",\n  ", ": ")).encode
 
 
 def _path(*key: str) -> str:

@@ -68,7 +68,7 @@ class Record:
     def of_row(cls, values: Sequence[Any]) -> Self:
         """From all fields, in their order and as they are kept: quicker than the constructor."""
         made = object.__new__(cls)
-        made.__dict__.update(zip(cls._kinds, values, strict=True))
+        made.__dict__.update(zip(cls._kinds, values, strict=False))
         return made
 
     @classmethod
