@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -389,6 +388,26 @@ def test_python_nodes_are_given_the_interval(project: Project) -> None:
     assert project.query("SELECT list(hour ORDER BY hour) FROM ticks") == [([0, 1, 2, 3, 4],)]
 
 
+def test_nodes_in_yaml_are_computed_by_interval_too(project: Project) -> None:
+    (project.root / "seeknal/daily.sql").unlink()
+    project.write(
+        "seeknal/daily.yml",
+        "kind: transform\n"
+        "name: daily\n"
+        "schedule: {cron: '@daily'}\n"
+        "start: 2024-01-01\n"
+        "end: 2024-01-10\n"
+        "depends_on_past: true\n"
+        "incremental: {time_column: seen, batch_size: 5, batch_concurrency: 1}\n"
+        "inputs: [source.events]\n"
+        "transform: |\n"
+        "  SELECT * FROM input_0\n"
+        "  WHERE seen >= '{{ start }}' AND seen < '{{ end }}'\n",
+    )
+    assert project.well().batches == 2
+    assert project.query("SELECT * FROM totals") == [(40, 40)]
+
+
 # --- Corrections by hand --------------------------------------------------------------------
 
 
@@ -449,6 +468,14 @@ def test_time_may_be_marked_as_complete(project: Project) -> None:
     assert project.query("SELECT * FROM totals") == [(24, 24)]
 
 
+def test_what_was_computed_is_not_replaced_by_a_mark(project: Project) -> None:
+    project.well()
+    with OpenProject(project.root) as opened:
+        complete(opened, "prod", None, "2024-01-03")
+    assert project.query("SELECT * FROM totals") == [(40, 40)]
+    assert project.well().results == {}
+
+
 def test_a_full_refresh_computes_every_interval_anew(project: Project) -> None:
     project.well()
     project.put_day(4, amount=10)
@@ -507,5 +534,7 @@ def test_files_are_not_read_by_intervals(project: Project) -> None:
         project.run()
 
 
-def starts(intervals: Sequence[Interval]) -> list[str]:
-    return [str(interval.start.date()) for interval in intervals]
+def test_an_interval_means_nothing_to_a_node_that_is_computed_whole(project: Project) -> None:
+    project.write("seeknal/totals.sql", "SELECT '{{ start }}' AS x FROM ref('transform.daily')")
+    with pytest.raises(ProjectError, match=r"'start' is not defined.*`incremental:`"):
+        project.run()

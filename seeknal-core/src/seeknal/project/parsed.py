@@ -106,7 +106,12 @@ def add_node(
         return
     except TemplateError as error:
         line = body_line() + (error.line or 1) - 1
-        parsed.problems.append(Problem(str(error), file.path, line))
+        hint = (
+            " It stands for an interval in nodes with `incremental:`."
+            if (error.undefined in MARKS)
+            else ""
+        )
+        parsed.problems.append(Problem(f"{error}{hint}", file.path, line))
         parsed.broken.append(str(fields.get("name", file.stem)))
         return
     node_id = f"{definition.kind}.{definition.name}"

@@ -23,11 +23,15 @@ _SECTIONS = {"sources": "params", "rules": "value", "transformations": "sql"}
 
 
 class TemplateError(Exception):
-    """What is wrong in a template, and on which of its lines, counted from 1."""
+    """What is wrong in a template, and on which of its lines, counted from 1.
 
-    def __init__(self, message: str, line: int | None = None) -> None:
+    undefined: the name that isn't there, where that is what is wrong.
+    """
+
+    def __init__(self, message: str, line: int | None = None, undefined: str | None = None) -> None:
         super().__init__(message)
         self.line = line
+        self.undefined = undefined
 
 
 def is_template(text: str) -> bool:
@@ -108,7 +112,8 @@ def _render(text: str, names: Mapping[str, Any]) -> str:
         named = re.search(r"(?:attribute )?'([^']+)'(?: is undefined)?$", str(error.message))
         what = f"'{named[1]}' is not defined" if named else str(error.message)
         near = did_you_mean(named[1], _words(names)) if named else ""
-        raise TemplateError(f"template: {what}.{near}", _line_of_error(error)) from None
+        name = named[1] if named else None
+        raise TemplateError(f"template: {what}.{near}", _line_of_error(error), name) from None
     except (SecurityError, OverflowError) as error:
         raise TemplateError(f"template: {error}", _line_of_error(error)) from None
     except TemplateError:

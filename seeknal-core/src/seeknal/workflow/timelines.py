@@ -80,7 +80,8 @@ def complete(
     """Mark time as complete although nothing computes it.
 
     when: a date, for the intervals that begin on that day, or the one that holds it; or two times
-    with a slash between them, as in 2024-01-01/2024-02-01. Returns what was marked, by node.
+    with a slash between them, as in 2024-01-01/2024-01-31. What is complete already stays what it
+    is. Returns what is complete now of what was named, by node.
     """
     lines = timelines(project, environment, selector)
     marked = {}
@@ -89,12 +90,12 @@ def complete(
     with state.transaction():
         state.create_run(run_id, environment=environment, status="success", **_over())
         for line in lines:
-            intervals = _named(project, line, when)
-            for start, end in IntervalSet(intervals):
+            named = IntervalSet(_named(project, line, when))
+            for start, end in named - line.held:
                 state.add_completed_interval(
                     run_id, line.node.id, start, end, snapshot=line.snapshot
                 )
-            marked[line.node.id] = IntervalSet(intervals)
+            marked[line.node.id] = named
     return marked
 
 
