@@ -32,8 +32,9 @@ EARLIEST, LATEST = datetime(3, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UT
 """There are ticks from the one to before the other: beyond, an offset may leave the calendar."""
 
 DAY, MINUTE, SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
-YEARS_TO_SEARCH = 2100
-"""How far croniter looks for a day: from the first year to the last that a year field can name."""
+YEARS_TO_SEARCH = 200
+"""How far croniter looks for a day. The fifth Monday that is 29 February takes 40 years, and a year
+field reaches from 1970 to 2099."""
 
 
 class CronScheduler:
@@ -79,13 +80,13 @@ class CronSchedule:
         they skip, when they are put forward, none is a tick if every hour is meant (`*`); else the
         first of them is one as soon as there is a time again, so that 02:30 comes at 03:00.
 
-        These are croniter's ticks, save that it passes over some second times, depending on the
-        tick from which it steps: where the next tick is far enough for clocks to have been put
-        forward again (`30 1 1 11 *` in New York in 2020), and where they are put back by less than
-        an hour (`20,35 * * * *` on Lord Howe). Here ticks don't depend on where one begins.
+        These are croniter's ticks, save that croniter passes over some second times, depending on
+        the tick from which it steps: where clocks have gone forward again before the next tick
+        (`30 1 1 11 *` in New York in 2020), and where what they show twice isn't one hour of the
+        clock (`20,35 * * * *` on Lord Howe). Here ticks don't depend on where one begins.
         """
         fields, zone = _expanded(self.expression), zone_named(self.timezone)
-        start, end = max(moment(start), EARLIEST), min(moment(end), LATEST)
+        start, end = max(moment(start), fields.begin), min(moment(end), fields.end)
         return chain.from_iterable(_pieces(fields, zone, start, end))
 
 
@@ -114,6 +115,7 @@ class _Fields:
 
     times: of a day that matches, since its midnight. months, days, weekdays (Sunday is 0): None for
     `*`. day_expression: where only croniter can tell the days, what has it tick at their midnights.
+    begin, end: all ticks are from the one to before the other.
     """
 
     times: Sequence[timedelta]
@@ -122,6 +124,8 @@ class _Fields:
     days: frozenset[int] | None
     weekdays: frozenset[int] | None
     day_expression: str | None
+    begin: datetime
+    end: datetime
 
     def midnights(self, first: datetime, last: datetime) -> Iterator[datetime]:
         """Of the days that match, from `first` to before `last`: wall clock, labelled UTC."""
@@ -151,14 +155,15 @@ def _expanded(expression: str) -> _Fields:
         values, nth_weekdays = croniter.expand(" ".join(texts))
     except ValueError as error:
         raise _refused(expression, str(error).strip().splitlines()[-1]) from None
-    minutes, hours, days, months, weekdays, *seconds_and_years = values
-    seconds = seconds_and_years[0] if seconds_and_years else [0]
-    with_year = ["0", *texts[6:]] if texts[6:] else []
-    day_expression = " ".join(["0", "0", *texts[2:5], *with_year])
-    if next(_stepped(day_expression, datetime(1969, 12, 31, tzinfo=UTC), LATEST), None) is None:
-        raise _refused(expression, "there is no such day, and so it never comes")
+    minutes, hours, days, months, weekdays = values[:5]
+    seconds: Sequence[int | str] = values[5] if texts[5:] else [0]
+    years: Sequence[int | str] = values[6] if texts[6:] else ["*"]
+    begin, end = _span(years)
+    day_expression = " ".join(["0", "0", *texts[2:5], *(["0", texts[6]] if texts[6:] else [])])
+    if next(_stepped(day_expression, begin, end), None) is None:
+        raise RequestError(f"{expression!r} never comes, for there is no such day: name another.")
+    only_croniter = texts[6:] or nth_weekdays or "l" in days or "w" in texts[2].lower()
     of_day = product(_all(hours, 24), _all(minutes, 60), _all(seconds, 60))
-    only_croniter = with_year or nth_weekdays or "l" in days or "w" in texts[2].lower()
     return _Fields(
         times=[timedelta(hours=h, minutes=m, seconds=s) for h, m, s in of_day],
         every_hour="*" in hours,
@@ -166,6 +171,8 @@ def _expanded(expression: str) -> _Fields:
         days=_chosen(days),
         weekdays=_chosen(weekdays),
         day_expression=day_expression if only_croniter else None,
+        begin=begin,
+        end=end,
     )
 
 
@@ -173,13 +180,16 @@ def _texts(expression: str) -> list[str]:
     """Of the fields. Raises RequestError for a shorthand that there isn't, and for chance."""
     if expression.startswith("@"):
         if expression.lower() not in SHORTHANDS:
-            hint = did_you_mean(expression.lower(), SHORTHANDS).strip()
-            raise _refused(expression, hint or f"those are {', '.join(SHORTHANDS)}")
+            hint = did_you_mean(expression.lower(), SHORTHANDS)
+            raise _refused(expression, f"those are {', '.join(SHORTHANDS)}.{hint}")
         expression = SHORTHANDS[expression.lower()]
     texts = expression.split()
     for text in texts:
         if text[0] in "HhRr":
-            raise _refused(expression, f"{text!r} is drawn by lot, and ticks must stay the same")
+            raise RequestError(
+                f"{expression!r} has {text!r}, which is drawn by lot, and ticks must stay the "
+                "same: write a number."
+            )
     return texts
 
 
@@ -196,6 +206,15 @@ def _all(values: Sequence[int | str], count: int) -> Iterable[int]:
 
 def _chosen(values: Sequence[int | str]) -> frozenset[int] | None:
     return None if "*" in values else frozenset(v for v in values if isinstance(v, int))
+
+
+def _span(years: Sequence[int | str]) -> tuple[datetime, datetime]:
+    """From before the first to after the last, in whatever zone."""
+    chosen = _chosen(years)
+    if chosen is None:
+        return EARLIEST, LATEST
+    first, last = min(chosen), max(chosen)
+    return datetime(first - 1, 12, 30, tzinfo=UTC), datetime(last + 1, 1, 3, tzinfo=UTC)
 
 
 @lru_cache(maxsize=4096)

@@ -1,23 +1,25 @@
-"""Time cut into intervals by a schedule.
+"""Time cut into intervals by a schedule, for what is computed a piece at a time.
 
-    calculator = IntervalCalculator()
-    calculator.calculate_intervals("2024-01-01", "2024-01-31", "@daily")   # 31 intervals
+from seeknal.workflow.intervals import IntervalCalculator
 
-Intervals are half-open, `[tick, next tick)`. Wherever a time is taken, it may be a date, a
-datetime, or ISO 8601 text of either. A date as a start is its first moment; as an end it includes
-that day. A time as an end is excluded. What has no zone is on the wall clock of the schedule's.
+calculator = IntervalCalculator()
+january = calculator.calculate_intervals("2024-01-01", "2024-01-31", "@daily")
+assert len(january) == 31
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import islice, pairwise
 from typing import Any
 
 from seeknal.errors import RequestError
-from seeknal.state.intervals import Interval, merged, moment
+from seeknal.state.intervals import Interval, moment
 from seeknal.workflow.cron_scheduler import (
+    EARLIEST,
+    LATEST,
     CronSchedule,
     CronScheduler,
     parse_cron_schedule,
@@ -26,224 +28,273 @@ from seeknal.workflow.cron_scheduler import (
 from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.scheduler import Scheduler
 
-__all__ = [
-    "CronSchedule",
-    "Interval",
-    "IntervalCalculator",
-    "IntervalSet",
-    "parse_cron_schedule",
-]
+__all__ = ["CronSchedule", "Interval", "IntervalCalculator", "IntervalSet", "parse_cron_schedule"]
 
 When = date | str
-Schedule = str | CronSchedule
+"""A date or a time, or either as ISO 8601 text. What has no zone is on the wall clock of the zone
+in question; of a time that clocks show twice the first is meant, unless its `fold` is 1."""
 
-LIMIT = 100_000
-LAST = datetime(9998, 1, 1, tzinfo=UTC)
-"""No tick is looked for behind this."""
+FIRST, LAST = EARLIEST, LATEST
+"""No tick is looked for outside of these."""
 
-_LONGEST_SEARCH = timedelta(days=36_525)
+COMPLETED = "completed_intervals"
+FIRST_WINDOW = timedelta(hours=1)
+MOST_SEARCHED = timedelta(days=36525)
+"""How far from a moment a tick is looked for: 100 years."""
 
 
 class IntervalCalculator:
-    """Calculates intervals.
+    """Cuts time by schedules.
 
-    timezone: of schedules that are text. scheduler: what understands them, cron by default. limit:
-    the most intervals that a list may have.
+    timezone: the zone on whose wall clock dates, times and schedules are. scheduler: what knows
+    when something is due; cron, when none is given. limit: the most intervals in one list.
+
+    Every schedule is text for the scheduler, as `@daily` or `0 2 * * *`, or a CronSchedule, whose
+    own zone then counts. RequestError is raised for a schedule, a date or a zone that is none.
     """
 
     def __init__(
-        self, timezone: str = "UTC", scheduler: Scheduler | None = None, limit: int = LIMIT
+        self, timezone: str = "UTC", scheduler: Scheduler | None = None, limit: int = 100_000
     ) -> None:
         zone_named(timezone)
         self.timezone = timezone
+        self.scheduler = CronScheduler() if scheduler is None else scheduler
         self.limit = limit
-        self._scheduler = scheduler or CronScheduler()
 
     def calculate_intervals(
-        self, start_date: When, end_date: When, schedule: Schedule
+        self, start_date: When, end_date: When, schedule: str | CronSchedule
     ) -> list[Interval]:
-        """The whole intervals between two times.
+        """The intervals, each from a tick to the next, that lie wholly between start and end.
 
-        Raises RequestError when there are more than `limit`, when the end is before the start, and
-        for a schedule that can't be read.
+        An end that is a date includes that day; an end with a time excludes that moment. Raises
+        RequestError when the start is after the end, and for more than `limit` intervals.
         """
-        return self._limited(self.iterate(start_date, end_date, schedule))
+        return self._listed(self.iterate(start_date, end_date, schedule))
 
-    def iterate(self, start_date: When, end_date: When, schedule: Schedule) -> Iterator[Interval]:
-        """The same one by one, however many there are."""
-        expression, timezone = self._read(schedule)
+    def iterate(
+        self, start_date: When, end_date: When, schedule: str | CronSchedule
+    ) -> Iterator[Interval]:
+        """What `calculate_intervals` lists, one by one: in constant memory, and without limit."""
+        text, timezone = self._text_and_zone(schedule)
         within = range_of(start_date, end_date, timezone)
-        return intervals_between(self._scheduler, expression, timezone, within)
+        return intervals_between(self.scheduler, text, timezone, within)
 
     def get_next_interval(
-        self, current_interval: Interval | tuple[When, When] | When, schedule: Schedule
+        self,
+        current_interval: Interval | tuple[When, When] | When,
+        schedule: str | CronSchedule,
     ) -> Interval:
-        """The interval that begins at the end of the current one, or at the next tick behind it.
+        """The interval that follows: it begins at the first tick from the end of this one on.
 
-        current_interval: an interval, a pair of times, or a time that it holds. Raises RequestError
-        when there is no later one.
+        current_interval: half-open, so that a date in a pair is its midnight at either end; or a
+        moment within it, and of a date its midnight. Raises RequestError when no tick is near, and
+        for an interval that ends before it begins.
         """
-        expression, timezone = self._read(schedule)
-        if isinstance(current_interval, date | str):
-            held = start_of(current_interval, timezone)
-            after = self._first_tick(expression, timezone, held + timedelta(microseconds=1))
-        elif isinstance(current_interval, Interval):
-            after = current_interval.end
+        text, timezone = self._text_and_zone(schedule)
+        if isinstance(current_interval, tuple):
+            after = _interval(current_interval, timezone).end
         else:
-            after = range_of(*current_interval, timezone).end
-        following = Interval(after, LAST)
-        for interval in intervals_between(self._scheduler, expression, timezone, following):
-            return interval
-        raise RequestError(f"{expression!r} has no interval after {after.isoformat()}.")
+            after = _just_after(start_of(current_interval, timezone))
+        start = _tick_from(self.scheduler, text, timezone, after)
+        end = start and _tick_from(self.scheduler, text, timezone, _just_after(start))
+        if start is None or end is None:
+            raise RequestError(f"The schedule {text!r} has no interval in 100 years from {after}.")
+        return Interval(start, end)
 
-    def get_completed_intervals(self, run_state: object) -> list[Interval]:
-        """The time that is complete, as merged intervals.
+    def get_completed_intervals(self, run_state: Any) -> list[Interval]:
+        """The time that has been completed, with intervals that touch made one.
 
-        run_state: what has `completed_intervals`, as an attribute or a key, or intervals, or pairs
-        of times. None and nothing give an empty list. Raises RequestError for what can't be read.
+        run_state: what has intervals as `completed_intervals`, an attribute or a key, or as
+        `ranges` or `parts`; or the intervals themselves, or pairs of their starts and ends, of
+        which a date is its midnight. Raises RequestError for what has none of these.
         """
-        found: Any = run_state
-        if isinstance(run_state, Mapping):
-            found = run_state.get("completed_intervals")
-        else:
-            for name in ("completed_intervals", "parts"):
-                found = getattr(run_state, name, found)
-        try:
-            pairs = [(item[0], item[1]) for item in found or ()]
-        except (TypeError, KeyError, IndexError, AttributeError):
-            raise RequestError(
-                f"No completed intervals can be read from {run_state!r}: give pairs of times, or "
-                "what has them as `completed_intervals`."
-            ) from None
-        return merged(Interval.between(*pair) for pair in pairs)
+        return list(IntervalSet(_in_zone(_completed(run_state), self.timezone)))
 
     def get_pending_intervals(
         self,
-        last_completed: Interval | When,
-        schedule: Schedule,
+        last_completed: Interval | tuple[When, When] | When,
+        schedule: str | CronSchedule,
         end_date: When,
-        completed: Iterable[Interval] = (),
+        completed: IntervalSet | Iterable[Interval | tuple[When, When]] = (),
     ) -> list[Interval]:
-        """The whole intervals behind what is complete, up to an end.
+        """The whole intervals after what was completed last, as far as the end, that remain.
 
-        last_completed: an interval, or a time up to which all is complete: a date with that day.
-        completed: what is complete besides. Raises RequestError as `calculate_intervals` does; an
-        end that is complete already leaves nothing.
+        last_completed: an interval; or a date, of a day that is done; or a time, as far as which
+        all is done. end_date: as of `calculate_intervals`. completed: what need not be done again;
+        an interval is left out when all of it is there. Raises RequestError for more than `limit`.
         """
-        expression, timezone = self._read(schedule)
-        if isinstance(last_completed, Interval):
-            start = last_completed.end
+        text, timezone = self._text_and_zone(schedule)
+        if isinstance(last_completed, tuple):
+            start = _interval(last_completed, timezone).end
         else:
             start = end_of(last_completed, timezone)
-        end = end_of(end_date, timezone)
-        if end <= start:
-            return []
-        there = completed if isinstance(completed, IntervalSet) else IntervalSet(completed)
-        between = intervals_between(self._scheduler, expression, timezone, Interval(start, end))
-        return self._limited(not_contained(between, there))
+        within = Interval(start, max(start, end_of(end_date, timezone)))
+        due = intervals_between(self.scheduler, text, timezone, within)
+        if not isinstance(completed, IntervalSet):
+            completed = IntervalSet(_in_zone(completed, timezone))
+        return self._listed(not_contained(due, completed))
 
-    def _read(self, schedule: Schedule) -> tuple[str, str]:
+    def _text_and_zone(self, schedule: str | CronSchedule) -> tuple[str, str]:
         if isinstance(schedule, CronSchedule):
             return schedule.expression, schedule.timezone
         return schedule, self.timezone
 
-    def _first_tick(self, expression: str, timezone: str, start: datetime) -> datetime:
-        for tick in self._scheduler.ticks(expression, timezone, start, LAST):
-            return tick
-        raise RequestError(f"{expression!r} has no tick after {start.isoformat()}.")
-
-    def _limited(self, intervals: Iterator[Interval]) -> list[Interval]:
-        found = list(islice(intervals, self.limit + 1))
-        if len(found) > self.limit:
+    def _listed(self, intervals: Iterator[Interval]) -> list[Interval]:
+        listed = list(islice(intervals, self.limit + 1))
+        if len(listed) > self.limit:
             raise RequestError(
-                f"These are more than {self.limit:,} intervals: the last of those is at "
-                f"{found[-1].start.isoformat()}. Raise IntervalCalculator(limit=...), or take them "
-                "one by one with `iterate`."
+                f"There are at least {len(listed):,} intervals, and at most {self.limit:,} are "
+                "listed: raise the calculator's `limit`, or take them from its `iterate`."
             )
-        return found
-
-
-# --- Times ----------------------------------------------------------------------------------
+        return listed
 
 
 def range_of(start: When, end: When, timezone: str) -> Interval:
-    """From a start until an end, which may be equal. Raises RequestError when they are reversed."""
-    first, last = start_of(start, timezone), end_of(end, timezone)
-    if last < first:
-        raise RequestError(f"The end, {end}, is before the start, {start}.")
-    return Interval(first, last)
+    """The time between two dates or times on a zone's wall clock; it may be empty.
+
+    A start that is a date is its midnight. An end that is a date includes that day; an end with a
+    time excludes that moment. Raises RequestError when the start is after the end.
+    """
+    within = Interval(start_of(start, timezone), end_of(end, timezone))
+    if within.start > within.end or _is_later_day(start, end):
+        raise RequestError(f"The start {start} is after the end {end}: put the earlier one first.")
+    return within
 
 
 def start_of(when: When, timezone: str) -> datetime:
-    """A time, or the first moment of a date, in UTC."""
-    return _localized(_parsed(when), timezone)
+    """In UTC: a time, or the midnight that begins a date. Raises RequestError for what is none."""
+    read = _read(when)
+    if not isinstance(read, datetime):
+        read = datetime.combine(read, time())
+    try:
+        zone = read.tzinfo or zone_named(timezone)
+        return moment(datetime.combine(read.date(), read.time(), zone))
+    except (ValueError, OverflowError):
+        raise RequestError(f"{when} is no time that UTC has: give another one.") from None
 
 
 def end_of(when: When, timezone: str) -> datetime:
-    """A time, or the first moment after a date, in UTC."""
-    value = _parsed(when)
-    if not isinstance(value, datetime):
-        value += timedelta(days=1)
-    return _localized(value, timezone)
-
-
-def _parsed(when: When) -> date:
-    """A date, or a datetime. Raises RequestError for what is neither."""
-    if isinstance(when, date):
-        return when
-    try:
-        return date.fromisoformat(when)
-    except (TypeError, ValueError):
-        pass
-    try:
-        return datetime.fromisoformat(when)
-    except (TypeError, ValueError):
-        raise RequestError(
-            f"{when!r} is no time: write it as in 2024-01-31 or 2024-01-31T06:00."
-        ) from None
-
-
-def _localized(value: date, timezone: str) -> datetime:
-    if not isinstance(value, datetime):
-        value = datetime.combine(value, time())
-    if value.tzinfo is None:
-        value = value.replace(tzinfo=zone_named(timezone))
-    return moment(value)
-
-
-# --- Intervals of any schedule --------------------------------------------------------------
+    """In UTC: a time, or the midnight that ends a date. Raises RequestError for what is none."""
+    read = _read(when)
+    if isinstance(read, datetime):
+        return start_of(read, timezone)
+    if read == date.max:
+        raise RequestError(f"{when} is the last day that there is: give an earlier end.")
+    return start_of(read + timedelta(days=1), timezone)
 
 
 def intervals_between(
     scheduler: Scheduler, schedule: str, timezone: str, within: Interval
 ) -> Iterator[Interval]:
-    """The whole intervals that lie within a stretch of time, one by one."""
-    just_after = within.end + timedelta(microseconds=1)
-    ticks = scheduler.ticks(schedule, timezone, within.start, just_after)
+    """The intervals, each from a tick to the next, that lie wholly in `within`: lazily, in order.
+
+    Raises RequestError for a schedule or a zone that the scheduler doesn't know.
+    """
+    ticks = scheduler.ticks(schedule, timezone, within.start, _just_after(within.end))
     return map(Interval._make, pairwise(ticks))
 
 
 def tick_before(
-    scheduler: Scheduler, schedule: str, timezone: str, at: datetime
+    scheduler: Scheduler, schedule: str, timezone: str, moment: datetime
 ) -> datetime | None:
-    """The last tick at or before a moment; None when there is none in the hundred years before."""
-    just_after = at + timedelta(microseconds=1)
-    searched = timedelta(hours=1)
-    while True:
-        tick = None
-        for tick in scheduler.ticks(schedule, timezone, at - searched, just_after):  # noqa: B007
-            pass
-        if tick is not None or searched > _LONGEST_SEARCH:
-            return tick
-        searched *= 4
+    """The latest tick that is not after `moment`, or None when there is none in the 100 years
+    before it. Looks through windows that double backwards. Raises as `intervals_between` does."""
+    end, window = _just_after(moment), FIRST_WINDOW
+    first = end - min(MOST_SEARCHED, end - FIRST)
+    while first < end:
+        start = end - min(window, end - first)
+        last = deque(scheduler.ticks(schedule, timezone, start, end), maxlen=1)
+        if last:
+            return last[0]
+        end, window = start, 2 * window
+    return None
 
 
 def not_contained(intervals: Iterable[Interval], completed: IntervalSet) -> Iterator[Interval]:
-    """Those of sorted intervals that don't lie wholly in what is complete."""
+    """Those intervals that don't lie wholly in what is completed. They come, and go, in order."""
     ranges = iter(completed)
-    current = next(ranges, None)
+    held = next(ranges, None)
     for interval in intervals:
-        while current is not None and current.end < interval.end:
-            current = next(ranges, None)
-        if current is None or interval.start < current.start:
+        start, end = interval
+        while held is not None and held.end < end:
+            held = next(ranges, None)
+        if held is None or start < held.start:
             yield interval
+
+
+def _tick_from(
+    scheduler: Scheduler, schedule: str, timezone: str, start: datetime
+) -> datetime | None:
+    """The first tick that is not before `start`, or None when there is none in 100 years."""
+    window, last = FIRST_WINDOW, start + min(MOST_SEARCHED, LAST - start)
+    while start < last:
+        end = start + min(window, last - start)
+        for tick in scheduler.ticks(schedule, timezone, start, end):
+            return tick
+        start, window = end, 2 * window
+    return None
+
+
+def _just_after(at: datetime) -> datetime:
+    return min(at, LAST) + timedelta.resolution
+
+
+def _completed(run_state: Any) -> Iterable[Any]:
+    """The intervals of a run state."""
+    if run_state is None:
+        return ()
+    if isinstance(run_state, Mapping):
+        if run_state and COMPLETED not in run_state:
+            raise RequestError(
+                f"A run state has its intervals as '{COMPLETED}', and this one has only "
+                f"{', '.join(map(str, run_state))}."
+            )
+        return _completed(run_state.get(COMPLETED))
+    for name in (COMPLETED, "ranges", "parts"):
+        if hasattr(run_state, name):
+            return _completed(getattr(run_state, name))
+    if isinstance(run_state, Iterable) and not isinstance(run_state, str | bytes):
+        return run_state
+    raise RequestError(
+        f"No intervals can be read from {run_state!r}: give what has '{COMPLETED}', or pairs of "
+        "starts and ends."
+    )
+
+
+def _in_zone(intervals: Iterable[Any], timezone: str) -> Iterator[Any]:
+    """Pairs as intervals; what is no pair as it is, for IntervalSet to judge."""
+    for one in intervals:
+        if type(one) is Interval or not isinstance(one, (tuple, list)) or len(one) != 2:
+            yield one
+        else:
+            yield _interval(one, timezone)
+
+
+def _interval(given: Iterable[When], timezone: str) -> Interval:
+    """A pair of what `start_of` takes. Raises RequestError unless it is one, in order."""
+    moments = [start_of(when, timezone) for when in given]
+    if len(moments) != 2 or moments[0] > moments[1]:
+        raise RequestError(f"{given!r} is no interval: give a start and an end, in that order.")
+    return Interval(*moments)
+
+
+def _read(when: When) -> date:
+    """Text as the date or the datetime that it is."""
+    if isinstance(when, date):
+        return when
+    if isinstance(when, str):
+        for read in (date.fromisoformat, datetime.fromisoformat):
+            try:
+                return read(when)
+            except ValueError:
+                continue
+    raise RequestError(
+        f"{when!r} is neither a date nor a time: write it as in 2024-01-31, 2024-01-31T06:00 or "
+        "2024-01-31T06:00+01:00."
+    )
+
+
+def _is_later_day(start: When, end: When) -> bool:
+    """Whether both are dates, and the start is the later one."""
+    first, last = _read(start), _read(end)
+    return not isinstance(first, datetime) and not isinstance(last, datetime) and first > last
