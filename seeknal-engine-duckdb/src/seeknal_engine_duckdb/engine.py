@@ -9,7 +9,7 @@ import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,6 @@ class DuckDBEngine:
     ) -> None:
         self._root = workspace.root
         self._timezone = workspace.timezone
-        self._time_types: dict[str, str] = {}
         self._storage = open_storage(workspace.storage, storage_options)
         config = {"threads": threads, "memory_limit": memory_limit}
         try:
@@ -70,6 +69,7 @@ class DuckDBEngine:
         )
         self._database.execute(f"SET GLOBAL TimeZone = {literal(workspace.timezone)}")
         self._storage.attach(self._database)
+        self._part_tables = parts.PartTables(self._storage.part, self._database.cursor)
         self._open: set[duckdb.DuckDBPyConnection] = set()
         self._lock = threading.Lock()
         self._threads = threading.local()
@@ -125,22 +125,12 @@ class DuckDBEngine:
         node, timing = job.node, job.node.incremental
         assert timing is not None
         row = self._write(job, connection, beside, parts.copy_options(timing))
-        facts = parts.written(row, timing)
-
-        def type_of() -> str:
-            if job.snapshot.id not in self._time_types:
-                column = identifier(timing.time_column)
-                (told, *_) = connection.execute(
-                    f"DESCRIBE SELECT {column} FROM read_parquet({literal(beside)})"
-                ).fetchall()
-                self._time_types[job.snapshot.id] = told[1]
-            return self._time_types[job.snapshot.id]
-
-        parts.refuse_rows_outside(connection, beside, facts, node, interval, type_of)
+        types = parts.types_in(connection, beside)
+        parts.refuse_rows_outside(connection, beside, row, types, node, interval)
         job.verify()
-        name = parts.part_name(job.snapshot.id, interval, self._storage.digest(beside))
+        name = parts.part_name(job.snapshot.id, interval, types, self._storage.digest(beside))
         size = self._storage.publish(beside, self._storage.part(node.id, name))
-        return Built(facts.rows, size, name)
+        return Built(parts.rows_in(row), size, name)
 
     def flush(self) -> None:
         self._storage.flush()
@@ -180,11 +170,7 @@ class DuckDBEngine:
 
     def _table(self, snapshot: Snapshot) -> str:
         if is_incremental(snapshot.id):
-            try:
-                of_node = partial(self._storage.part, snapshot.node_id)
-                return parts.table(snapshot.parts, of_node, self._database.cursor())
-            except BuildError as error:
-                raise BuildError(f"{snapshot.node_id} {error}") from None
+            return self._part_tables.table(snapshot)
         return f"read_parquet({literal(self._storage.path(snapshot))})"
 
     def _create_views(

@@ -82,10 +82,11 @@ def fill(sql: str, start: datetime, end: datetime, timezone: str) -> str:
     for name, time in (("start", start), ("end", end)):
         local = time.astimezone(zone)
         wall = str(local.replace(tzinfo=None))
-        texts[name] = str(local) if _comes_twice(local) else wall
+        twice = _comes_twice(local)
+        texts[name] = str(local) if twice else wall
         texts[f"{name}_ts"] = wall
         texts[f"{name}_date"] = str(local.date())
-        literals[name] = f"TIMESTAMPTZ '{local}'"
+        literals[name] = f"TIMESTAMPTZ '{local}'" if twice else f"TIMESTAMP '{wall}'"
         literals[f"{name}_ts"] = f"TIMESTAMP '{wall}'"
         literals[f"{name}_date"] = f"DATE '{local.date()}'"
 
