@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from seeknal.errors import ProjectError, RequestError
+from seeknal.hookspecs import SCHEDULER, Offer, hookimpl
+from seeknal.plugins import Plugins
 from seeknal.state.intervals import Interval
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.reading import tables_of
@@ -281,13 +284,42 @@ def test_an_interval_can_be_written_in_many_ways(
     assert project.query("SELECT * FROM totals") == [(40, 40)]
 
 
+@pytest.mark.parametrize("few", [2, 32])
 @pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMPTZ", "DATE", "VARCHAR", "TIMESTAMP_NS"])
-def test_the_time_column_may_be_of_any_type_that_is_a_time(project: Project, kind: str) -> None:
+def test_the_time_column_may_be_of_any_type_that_is_a_time(
+    project: Project, kind: str, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many parts are read as one table."""
+    monkeypatch.setattr("seeknal_engine_duckdb.parts.FEW", few)
     project.change("SELECT *", f"SELECT seen::{kind} AS seen, amount")
     project.well()
     assert project.query("SELECT * FROM totals") == [(40, 40)]
     project.restate("2024-01-03", "2024-01-04")
     assert project.query("SELECT count(*) FROM daily") == [(32,)]
+    one_day = "SELECT count(*), sum(amount) FROM daily WHERE seen::DATE = DATE '2024-01-09'"
+    assert project.query(one_day) == [(4, 4)]
+
+
+@pytest.mark.parametrize("few", [2, 32])
+def test_parts_may_have_other_columns_than_those_before(
+    project: Project, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seeknal_engine_duckdb.parts.FEW", few)
+    project.write(
+        "seeknal/shapes.py",
+        "from seeknal.pipeline import source\n"
+        "@source(schedule='@daily', start='2024-01-01', end='2024-01-09',\n"
+        "        incremental={'time_column': 'day'})\n"
+        "def shapes(ctx):\n"
+        "    day = ctx.interval.start.date()\n"
+        "    more = ['NULL AS a', '7 AS a', \"'x' AS a, 1 AS b\"][day.day % 3]\n"
+        "    return ctx.duckdb.sql(f\"SELECT DATE '{day}' AS day, {more}\")\n",
+    )
+    project.well(select="shapes")
+    found = project.query("SELECT day(day), a::VARCHAR, b FROM shapes ORDER BY 1")
+    assert found == [
+        (day, [None, "7", "x"][day % 3], 1 if day % 3 == 2 else None) for day in range(1, 10)
+    ]
 
 
 def test_an_interval_without_rows_is_complete(project: Project) -> None:
@@ -355,6 +387,20 @@ def test_an_incremental_node_behind_one_computes_what_its_input_has(project: Pro
     ]
     project.well()
     assert project.query("SELECT count(*), sum(total) FROM by_day") == [(10, 40)]
+
+
+def test_an_incremental_node_may_read_what_is_computed_whole_behind_one(project: Project) -> None:
+    project.write(
+        "seeknal/shares.sql",
+        DAILY.partition("SELECT")[0]
+        + "SELECT seen, amount / t.total AS share FROM ref('transform.daily'), "
+        "ref('transform.totals') t\nWHERE seen >= {{ start }} AND seen < {{ end }}",
+    )
+    project.well(end="2024-01-05")
+    project.well()
+    rounded = "SELECT round(share, 3)::VARCHAR, count(*) FROM shares GROUP BY 1 ORDER BY 1"
+    assert project.query(rounded) == [("0.025", 20), ("0.05", 20)]
+    assert project.well().results == {}
 
 
 def test_one_behind_an_input_without_intervals_waits(project: Project) -> None:
@@ -482,6 +528,41 @@ def test_a_full_refresh_computes_every_interval_anew(project: Project) -> None:
     summary = project.well(full_refresh=True, select="+daily+")
     assert summary.batches == 10
     assert project.query("SELECT * FROM totals") == [(40, 76)]
+
+
+class OddDays:
+    """A scheduler as a plugin brings it: ticks on odd days of the month."""
+
+    def ticks(
+        self, schedule: str, timezone: str, start: datetime, end: datetime
+    ) -> Iterator[datetime]:
+        if schedule != "odd":
+            raise RequestError(f"{schedule!r} is not 'odd'.")
+        tick = start.replace(hour=0, minute=0, second=0, microsecond=0)
+        while tick < end:
+            if tick >= start and tick.day % 2:
+                yield tick
+            tick += timedelta(days=1)
+
+
+class OddDaysPlugin:
+    @hookimpl
+    def seeknal_scheduler(self) -> Offer[OddDays]:
+        return Offer(create=OddDays, summary="Odd days")
+
+
+def test_time_may_be_cut_by_a_scheduler_of_ones_own(project: Project) -> None:
+    project.change('"@daily"', "{odd: odd}")
+    plugins = Plugins()
+    plugins.register(SCHEDULER, "odd", OddDaysPlugin())
+    with OpenProject(project.root, plugins) as opened:
+        names = [task.name for task in plan_run(opened, RunRequest()).tasks]
+        summary = run_project(opened, RunRequest())
+    assert names[1:-1] == [
+        f"transform.daily [2024-01-{n:02}, 2024-01-{n + 2:02})" for n in (1, 3, 5, 7)
+    ] + ["transform.daily [2024-01-09, 2024-01-11)"]
+    assert (summary.status, summary.batches) == ("success", 5)
+    assert project.query("SELECT * FROM totals") == [(40, 40)]
 
 
 # --- What is refused ------------------------------------------------------------------------
