@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from seeknal.state.intervals import Part, moment
@@ -21,6 +21,8 @@ class Kind(NamedTuple):
 
 
 def text(value: Any) -> str:
+    if value.__class__ is str and value.isascii() and "\0" not in value:
+        return value
     if not isinstance(value, str):
         raise TypeError
     if not value.isascii():
@@ -29,6 +31,8 @@ def text(value: Any) -> str:
 
 
 def _whole(value: Any) -> int:
+    if value.__class__ is int and -(2**63) <= value < 2**63:
+        return value
     if isinstance(value, bool) or not -(2**63) <= value < 2**63 or int(value) != value:
         raise ValueError
     return int(value)
@@ -41,6 +45,8 @@ def _number(value: Any) -> float:
 
 
 def _time(value: Any) -> datetime:
+    if value.__class__ is datetime and value.tzinfo is UTC:
+        return value
     if not isinstance(value, datetime):
         raise TypeError
     return moment(value)

@@ -80,17 +80,17 @@ class Record:
         kinds = cls._settable
         kept = {}
         for name, value in values.items():
-            kind = kinds.get(name)
-            if kind is None:
+            if name not in kinds:
                 raise RequestError(
                     f"{cls.what} has no field '{name}' to set.{did_you_mean(name, kinds)} "
                     f"It has {', '.join(kinds)}."
                 )
+            label, keep, _, _, optional = kinds[name]
             try:
-                kept[name] = None if value is None and kind.optional else kind.keep(value)
+                kept[name] = None if optional and value is None else keep(value)
             except (TypeError, ValueError, AttributeError):
                 raise RequestError(
-                    f"{cls.what}'s {name} can't be {value!r}: give {kind.label}."
+                    f"{cls.what}'s {name} can't be {value!r}: give {label}."
                 ) from None
         return kept
 
