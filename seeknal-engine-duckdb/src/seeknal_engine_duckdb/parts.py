@@ -107,15 +107,14 @@ def refuse_rows_outside(
     name, rows = timing.time_column, rows_in(row)
     if name not in types:
         raise BuildError(f"{node.id} has no column '{name}', which `time_column:` names")
+    time = Time(name, timing.timezone, types[name])
     told = row[4].get(identifier(name), {}) if len(row) > 1 else {}
-    if not rows or _surely_inside(told, types[name], interval, timing.timezone):
+    if not rows or time.surely_within(told, interval):
         return
-    connection.execute(f"SET TimeZone = {literal(timing.timezone)}")
     column = identifier(name)
-    inside = within(f"CAST({column} AS TIMESTAMPTZ)", interval)
     found = connection.execute(
         f"SELECT count(*), min({column}), max({column}) FROM read_parquet({literal(path)}) "
-        f"WHERE ({inside}) IS NOT TRUE"
+        f"WHERE ({time.within(interval)}) IS NOT TRUE"
     ).fetchone()
     if found and found[0]:
         span = f"from {found[1]} to {found[2]}" if found[1] is not None else "NULL"
@@ -126,35 +125,24 @@ def refuse_rows_outside(
         )
 
 
-def _surely_inside(told: Mapping[str, str], kind: str, interval: Interval, timezone: str) -> bool:
-    if not kind.startswith(_TIMES) or told.get("null_count") != "0":
-        return False
-    try:
-        ends = [datetime.fromisoformat(told[end]) for end in ("min", "max")]
-    except (KeyError, ValueError):
-        return False
-    zone = ZoneInfo(timezone)
-    first, last = (m if m.tzinfo else m.replace(tzinfo=zone) for m in ends)
-    return interval.start <= first and last < interval.end
+# --- Time -----------------------------------------------------------------------------------
 
 
-# --- Reading --------------------------------------------------------------------------------
+class Time(NamedTuple):
+    """The column that says when, of parts of one shape. timezone: whose wall clock it shows where
+    it has no zone of its own. kind: its type.
 
-
-class _Time(NamedTuple):
-    """Where the time is in parts of one shape. kind: the column's type."""
+    A row lies before or behind a moment as SQL with `{{ start }}` and `{{ end }}` has it: by the
+    wall clock, save for a moment whose time clocks show twice.
+    """
 
     column: str
     timezone: str
     kind: str
 
-    @property
-    def instant(self) -> str:
-        """An expression that gives the moment of a row."""
-        column = identifier(self.column)
-        if self.kind == _ZONED:
-            return column
-        return f"timezone({literal(self.timezone)}, CAST({column} AS TIMESTAMP))"
+    def within(self, interval: Interval) -> str:
+        """A condition for the rows of an interval."""
+        return f"({self._compared('>=', interval.start)} AND {self._compared('<', interval.end)})"
 
     def around(self, interval: Interval) -> str | None:
         """A condition that all rows of an interval meet, in terms in which DuckDB can tell, before
@@ -163,12 +151,49 @@ class _Time(NamedTuple):
         if not self.kind.startswith(_TIMES):
             return None
         start, end = interval.start - _DAY, interval.end + _DAY
-        if self.kind == _ZONED:
-            return within(identifier(self.column), Interval(start, end))
-        zone = ZoneInfo(self.timezone)
-        first, last = (literal(str(m.astimezone(zone).replace(tzinfo=None))) for m in (start, end))
         column = identifier(self.column)
-        return f"({column} >= TIMESTAMP {first} AND {column} < TIMESTAMP {last})"
+        if self.kind == _ZONED:
+            start_text, end_text = (f"TIMESTAMPTZ {literal(m.isoformat())}" for m in (start, end))
+        else:
+            start_text, end_text = (f"TIMESTAMP {literal(self._wall(m))}" for m in (start, end))
+        return f"({column} >= {start_text} AND {column} < {end_text})"
+
+    def surely_within(self, told: Mapping[str, str], interval: Interval) -> bool:
+        """Whether a file's statistics say that all rows are in an interval."""
+        if not self.kind.startswith(_TIMES) or told.get("null_count") != "0":
+            return False
+        try:
+            first, last = (datetime.fromisoformat(told[end]) for end in ("min", "max"))
+        except (KeyError, ValueError):
+            return False
+        if first.tzinfo:
+            return interval.start <= first and last < interval.end
+        if any(map(self._is_shown_twice, interval)):
+            return False
+        start, end = (self._local(moment).replace(tzinfo=None) for moment in interval)
+        return start <= first and last < end
+
+    def _compared(self, how: str, moment: datetime) -> str:
+        column = identifier(self.column)
+        if self.kind != _ZONED:
+            column = f"CAST({column} AS TIMESTAMP)" if self.kind != "TIMESTAMP" else column
+            if not self._is_shown_twice(moment):
+                return f"{column} {how} TIMESTAMP {literal(self._wall(moment))}"
+            column = f"timezone({literal(self.timezone)}, {column})"
+        return f"{column} {how} TIMESTAMPTZ {literal(moment.isoformat())}"
+
+    def _local(self, moment: datetime) -> datetime:
+        return moment.astimezone(ZoneInfo(self.timezone))
+
+    def _wall(self, moment: datetime) -> str:
+        return str(self._local(moment).replace(tzinfo=None))
+
+    def _is_shown_twice(self, moment: datetime) -> bool:
+        local = self._local(moment)
+        return local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
+
+
+# --- Reading --------------------------------------------------------------------------------
 
 
 class PartTables:
@@ -181,7 +206,7 @@ class PartTables:
         self, path_of: Callable[[str, str], str], connect: Callable[[], duckdb.DuckDBPyConnection]
     ) -> None:
         self._path_of, self._connect = path_of, connect
-        self._times: dict[str, _Time] = {}
+        self._times: dict[str, Time] = {}
 
     def table(self, snapshot: Snapshot) -> str:
         """What can stand in FROM for a snapshot, each part as far as its time is read.
@@ -218,11 +243,11 @@ class PartTables:
         """Parts of which something was computed anew, and only the rest is read."""
         for name, pieces in groupby(sorted(parts, key=lambda p: p.name), key=lambda p: p.name):
             path = self._path_of(node_id, name)
-            instant = self._time(named(name).shape, path).instant
-            kept = " OR ".join(within(instant, Interval(p.start, p.end)) for p in pieces)
+            time = self._time(named(name).shape, path)
+            kept = " OR ".join(time.within(Interval(p.start, p.end)) for p in pieces)
             yield f"SELECT * FROM read_parquet({literal(path)}) WHERE {kept}"
 
-    def _time(self, shape: str, path: str) -> _Time:
+    def _time(self, shape: str, path: str) -> Time:
         if shape not in self._times:
             connection = self._connect()
             row = connection.execute(
@@ -232,10 +257,5 @@ class PartTables:
             if row is None:
                 raise BuildError(f"{path} does not say where its time is")
             column, timezone = json.loads(row[0])
-            self._times[shape] = _Time(column, timezone, types_in(connection, path)[column])
+            self._times[shape] = Time(column, timezone, types_in(connection, path)[column])
         return self._times[shape]
-
-
-def within(instant: str, interval: Interval) -> str:
-    start, end = (literal(moment.isoformat()) for moment in interval)
-    return f"({instant} >= TIMESTAMPTZ {start} AND {instant} < TIMESTAMPTZ {end})"
