@@ -166,6 +166,21 @@ def test_a_bounded_run_of_a_changed_node_leaves_readers_what_they_had(project: P
     assert project.query("SELECT count(*), sum(amount) FROM daily") == [(40, 80)]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("end: 2024-01-10", "end: 2024-01-08"), ("start: 2024-01-01", "start: 2024-01-05")],
+)
+def test_time_that_a_node_need_not_hold_any_more_keeps_no_pointer_back(
+    project: Project, old: str, new: str
+) -> None:
+    project.well()
+    project.change(old, new)
+    project.change("SELECT *", "SELECT seen, amount * 2 AS amount")
+    assert project.well().behind == ()
+    ((rows, total),) = project.query("SELECT count(*), sum(amount) FROM daily")
+    assert total == 2 * rows < 80
+
+
 def test_batches_hold_several_intervals(project: Project) -> None:
     project.change("time_column: seen", "time_column: seen\n  batch_size: 4")
     assert project.planned() == [
@@ -203,6 +218,43 @@ def test_a_partial_interval_is_computed_again_until_it_is_whole(project: Project
     assert project.planned() == days(10)
     project.well()
     assert project.query("SELECT * FROM totals") == [(40, 40)]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{% if start > '2024' %} {{ start }} {% endif %}",
+        "'{{ start_date | replace('-', '') }}'",
+        "'{{ start[:4] }}'",
+        "'{{ (start | string)[:4] }}'",
+        "{{ start | upper }}",
+        "{{ start.year }}",
+    ],
+)
+def test_a_time_of_the_interval_can_not_be_changed_by_a_template(
+    project: Project, written: str
+) -> None:
+    project.change("{{ start }}", written)
+    with pytest.raises(ProjectError, match=r"seeknal/daily\.sql:10: template: "):
+        project.run()
+
+
+def test_python_nodes_run_beside_each_other(project: Project) -> None:
+    """Each has tables of its own, by the names of its inputs."""
+    for number in range(3):
+        project.write(
+            f"seeknal/p{number}.py",
+            "from seeknal.pipeline import transform\n"
+            "@transform(schedule='@daily', start='2024-01-01', end='2024-01-10',\n"
+            "           inputs=['source.events'], incremental={'time_column': 'seen'})\n"
+            f"def p{number}(ctx):\n"
+            "    start, end = (str(time) for time in ctx.interval)\n"
+            "    sql = 'SELECT * FROM source.events WHERE seen >= ? AND seen < ?'\n"
+            "    return ctx.duckdb.sql(sql, params=[start, end])\n",
+        )
+    summary = project.well(workers=4)
+    assert summary.batches == 40
+    assert project.query("SELECT count(*) FROM p2") == [(40,)]
 
 
 def test_lookback_takes_in_late_data(project: Project) -> None:

@@ -101,6 +101,9 @@ def test_complete_marks_an_interval_of_all_nodes_or_of_one(seeknal: Seeknal) -> 
 
 def test_a_bad_week_is_repaired_with_one_command(seeknal: Seeknal) -> None:
     seeknal("run")
+    part = ("--start", "2024-01-08T03:00", "--end", "2024-01-08T05:00", "--restate")
+    assert "1 computed in 1 batch." in seeknal("backfill", "days", *part)
+    assert seeknal("query", "select count(*) n from days", "--format", "csv") == "n\n31\n"
     path = seeknal.root / "seeknal/days.sql"
     said = seeknal("backfill", "days", "--start", "2024-01-08", "--end", "2024-01-14")
     assert "Nothing to compute" in said
@@ -123,7 +126,8 @@ def test_restated_time_is_pending(seeknal: Seeknal) -> None:
     stretch = ("--start", "2024-01-08", "--end", "2024-01-09T12:00")
     said = seeknal("intervals", "restate", "transform.days", *stretch)
     assert said == (
-        "transform.days: [2024-01-08, 2024-01-10) is pending\nCompute it with `seeknal run`.\n"
+        "transform.days: [2024-01-08, 2024-01-10) is pending\n"
+        "It is not shown until it is computed again: `seeknal run`.\n"
     )
     said = seeknal("intervals", "restate", "transform.days", *stretch)
     assert said == "Nothing of this time is complete, so nothing was changed.\n"
@@ -138,6 +142,11 @@ def test_restated_time_is_pending(seeknal: Seeknal) -> None:
          "The start 2024-02-01 is after the end 2024-01-01"),
         (("backfill", "whole", "--start", "2024-01-01", "--end", "2024-01-02"),
          "transform.whole is not incremental"),
+        (("run", "--start", "2024-02-01", "--end", "2024-01-01"), "put the earlier one first"),
+        (("intervals", "complete", "--interval", "2204-01-01"),
+         "transform.days should hold no interval of 2204-01-01 now: it has those of [2024-01-01"),
+        (("backfill", "days", "--start", "2024-02-01", "--end", "2024-02-09"),
+         "No interval of transform.days that is over lies wholly between 2024-02-01 and"),
         (("run", "--start", "soon"), "'soon' is neither a date nor a time"),
         (("intervals", "show", "--env", "a b"), "can't be the name of an environment"),
     ],

@@ -58,6 +58,7 @@ def test_the_url_may_come_from_the_environment(
         ("mysql://u:secret@h/d", "can't use 'mysql'. It knows"),
         ("no url", "is no URL"),
         ("sqlite://", "names no file"),
+        ("postgresql://u:sec@secret@h/d", "write one in a password as %40"),
         ("turso+sync:///a.db", "needs its address too"),
     ],
 )

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from seeknal.dag.manifest import Node
 from seeknal.errors import BuildError, Flaw, RequestError, did_you_mean
 from seeknal.names import TARGET_FOLDER
 from seeknal.project.source_files import files_of
-from seeknal.project.sql_text import first_statement
-from seeknal.project.timed import fill
+from seeknal.project.sql_text import first_statement, mentions
+from seeknal.project.timed import fill, sample
 from seeknal.state.intervals import Interval
 from seeknal.workflow.engine import Built, Job, Rows, Snapshot, Workspace
 from seeknal_engine_duckdb import parts, readers
@@ -36,6 +37,8 @@ _MAY_BE_HUGE = re.compile(r"sum|count_?if|huge|int128|\d{18}|\bmd5_number", re.I
 _QUERIES = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
 """MULTI is a PIVOT whose columns depend on the data."""
 _FETCH = 1000
+IN_MEMORY = "memory"
+"""What DuckDB calls a database without a file."""
 _COPY_OPTIONS = {
     "csv": "FORMAT csv, HEADER",
     "json": "FORMAT json, ARRAY true",
@@ -70,6 +73,7 @@ class DuckDBEngine:
         self._database.execute(f"SET GLOBAL TimeZone = {literal(workspace.timezone)}")
         self._storage.attach(self._database)
         self._part_tables = parts.PartTables(self._storage.part, self._database.cursor)
+        self._catalogs = count()
         self._open: set[duckdb.DuckDBPyConnection] = set()
         self._lock = threading.Lock()
         self._threads = threading.local()
@@ -84,7 +88,7 @@ class DuckDBEngine:
         if sql is None:
             return ()
         try:
-            statements = self._database.extract_statements(sql)
+            statements = self._database.extract_statements(sample(sql))
         except duckdb.Error as error:
             message, line = _explain(error)
             return [Flaw(message, line)]
@@ -181,13 +185,31 @@ class DuckDBEngine:
     ) -> None:
         """views: name, with its schema or without, -> node id. tables: node id -> what to select
         from."""
+        schemas = {name.rpartition(".")[0] for name in views} - {""}
+        if schemas:
+            self._use_own_catalog(connection, schemas)
         for name, node_id in views.items():
             schema, _, table = name.rpartition(".")
             what, place = "TEMP VIEW", identifier(table)
             if schema:
-                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)}")
                 what, place = "VIEW", f"{identifier(schema)}.{place}"
             connection.execute(f"CREATE OR REPLACE {what} {place} AS FROM {tables[node_id]}")
+
+    def _use_own_catalog(
+        self, connection: duckdb.DuckDBPyConnection, schemas: Iterable[str]
+    ) -> None:
+        """Views with a schema can't be temporary, and threads must not see each other's."""
+        own = identifier(f"of_connection_{next(self._catalogs)}")
+        connection.execute(f"ATTACH ':memory:' AS {own}")
+        connection.execute(f"USE {own}")
+        for schema in schemas:
+            connection.execute(f"CREATE SCHEMA {identifier(schema)}")
+
+    def _leave_own_catalog(self, connection: duckdb.DuckDBPyConnection) -> None:
+        row = connection.execute("SELECT current_database()").fetchone()
+        if row and row[0] != IN_MEMORY:
+            connection.execute(f"USE {IN_MEMORY}")
+            connection.execute(f"DETACH {identifier(row[0])}")
 
     @cached_property
     def _keywords(self) -> frozenset[str]:
@@ -249,7 +271,9 @@ class DuckDBEngine:
         """
         timing = job.node.incremental
         elsewhere = timing is not None and timing.timezone != self._timezone
-        plain = job.function is None and "input_" not in job.node.config.get("sql", "")
+        plain = job.function is None and all(
+            mention.how == "ref" for mention in mentions(job.node.config.get("sql", ""))
+        )
         shared = plain and not elsewhere
         connection = self._connection_of_thread() if shared else self._database.cursor()
         if timing and elsewhere:
@@ -264,6 +288,7 @@ class DuckDBEngine:
             with self._lock:
                 self._open.discard(connection)
             if not shared:
+                self._leave_own_catalog(connection)
                 connection.close()
 
     def _connection_of_thread(self) -> duckdb.DuckDBPyConnection:

@@ -216,7 +216,8 @@ class PartTables:
         files = [part for part in snapshot.parts if part.name]
         if not files:
             raise BuildError(
-                f"{snapshot.node_id} holds no data: its intervals were marked as complete by hand"
+                f"{snapshot.node_id} holds no data: its intervals were marked as complete "
+                "by hand. Restate some of them, and run again."
             )
         whole = [part for part in files if named(part.name).interval == part[:2]]
         cut = [part for part in files if named(part.name).interval != part[:2]]

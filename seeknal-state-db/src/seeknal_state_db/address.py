@@ -84,6 +84,11 @@ def find(db_path: Path, url: str | None, token: str | None) -> Address:
             f"The `url` of the state backend 'database' (or {URL_VARIABLE}) is no URL. "
             "Write it as in postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
         ) from None
+    if "@" in (parsed.host or ""):
+        raise RequestError(
+            f"The `url` of the state backend 'database' (or {URL_VARIABLE}) has several @: "
+            "write one in a password as %40."
+        )
     if parsed.drivername.startswith("sqlite") and not parsed.database:
         raise RequestError(
             f"The `url` of the state backend 'database' (or {URL_VARIABLE}) names no file: write "

@@ -123,7 +123,7 @@ def restate(
     for node_id, intervals in gone.items():
         typer.echo(f"{node_id}: {_ranges(intervals, zones[node_id])} is pending")
     if gone:
-        typer.echo("Compute it with `seeknal run`.")
+        typer.echo("It is not shown until it is computed again: `seeknal run`.")
     else:
         typer.echo("Nothing of this time is complete, so nothing was changed.")
 

@@ -82,7 +82,8 @@ class _Lines:
     """Which results get a line: batches of one node that went well share one, the last."""
 
     def __init__(self, plan: Plan) -> None:
-        self._left = Counter(task.node_id for task in plan.tasks)
+        self._total = Counter(task.node_id for task in plan.tasks)
+        self._left = self._total.copy()
         self._well: dict[str, list[NodeResult]] = defaultdict(list)
 
     def of(self, result: NodeResult) -> str | None:
@@ -96,11 +97,13 @@ class _Lines:
             return node_line(result)
         if self._left[result.node_id] or not well:
             return None
+        total = self._total[result.node_id]
+        done = "" if len(well) == total else f"{len(well)} of "
         return node_line(
             replace(
                 result,
                 status="success",
-                task=f"{result.node_id} ({count(len(well), 'batch', 'batches')})",
+                task=f"{result.node_id} ({done}{count(total, 'batch', 'batches')})",
                 rows=sum(r.rows or 0 for r in well),
                 seconds=sum(r.seconds for r in well),
             )

@@ -77,14 +77,19 @@ def backfill(
     Killed or failed, the same command goes on where it stopped; after one with --restate, without
     that option, which forgets the stretch before it begins.
     """
+    from seeknal.workflow.interval_set import IntervalSet
     from seeknal.workflow.open_project import OpenProject
     from seeknal.workflow.runner import RunRequest
+    from seeknal.workflow.timelines import refuse_what_holds_no_interval, widened
     from seeknal.workflow.timelines import restate as forget
 
     with OpenProject(project) as opened:
-        node_id = opened.manifest.incremental(node).id
+        chosen = opened.manifest.incremental(node)
+        node_id = chosen.id
         if restate and not dry_run:
-            forget(opened, env, node_id, start, end)
+            gone = forget(opened, env, node_id, start, end)
+            start, end = widened(chosen, start, end, gone.get(node_id, IntervalSet()))
+        refuse_what_holds_no_interval(opened, env, node_id, (start, end))
         request = RunRequest(env, node_id, False, workers, start, end, batch_size)
         _do(opened, request, dry_run, as_json)
 

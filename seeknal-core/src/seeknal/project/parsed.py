@@ -18,7 +18,7 @@ from seeknal.project.schema import (
 )
 from seeknal.project.sql_text import line_at, mentions
 from seeknal.project.templates import TemplateError, Templates
-from seeknal.project.timed import MARKS, incremental_of
+from seeknal.project.timed import MARKS, Mark, incremental_of, named_again
 
 FILE_FORMATS = ("csv", "json", "jsonl", "parquet")
 _FROM = re.compile(r"\b(?:from|join)\s+$", re.IGNORECASE)
@@ -175,13 +175,14 @@ def _transform(
     code: Code | None,
     locate: Locate,
     body_line: Callable[[], int],
-    names: Mapping[str, str],
+    names: Mapping[str, Mark],
 ) -> _Body:
     lines = {ref: locate(("inputs", index)) or 1 for index, ref in enumerate(definition.inputs)}
     if code is not None:
         config = _code_config(code, definition, templates)
         return _Body(config, {**lines, **code.refs}, body_line())
-    sql = templates.render(definition.transform or "", definition.params, names).strip()
+    sql = named_again(templates.render(definition.transform or "", definition.params, names))
+    sql = sql.strip()
     if not sql:
         raise InvalidDefinitionError([Flaw("there is no SQL", key=("transform",))])
     begin = body_line()

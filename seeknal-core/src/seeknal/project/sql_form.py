@@ -58,7 +58,7 @@ def read(file: SourceFile, templates: Templates) -> Parsed:
     add_node(
         parsed,
         file,
-        {**fields, "kind": "transform", "name": file.stem, "transform": body},
+        {**fields, "kind": "transform", "name": file.stem, "transform": body.strip()},
         locate=locate,
         templates=templates,
         body_line=lambda: start,

@@ -57,7 +57,7 @@ class Templates:
         self,
         text: str,
         params: Mapping[str, Any] | None = None,
-        more: Mapping[str, str] | None = None,
+        more: Mapping[str, object] | None = None,
     ) -> str:
         """The text with its templates filled in. params: a node's own, over the project's. more:
         other names.

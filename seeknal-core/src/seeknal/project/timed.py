@@ -1,27 +1,58 @@
 """What a node says of time: its settings, and the names that stand for an interval in its SQL.
 
-SQL is rendered when it is read, and filled in when an interval is computed: in between, a mark
-stands for each name. Inside quotes a mark becomes the plain text of a time, anywhere else a whole
-SQL literal.
+SQL is rendered when it is read, and filled in when an interval is computed: in between,
+`{{ start }}` stays what it is. Inside quotes it becomes the plain text of a time, anywhere else a
+whole SQL literal.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from seeknal.dag.manifest import Incremental
 from seeknal.errors import Flaw
 from seeknal.project.schema import Definition, InvalidDefinitionError
 from seeknal.project.sql_text import QUOTED
+from seeknal.project.templates import TemplateError
 
 NAMES = ("start", "end", "start_ts", "end_ts", "start_date", "end_date")
 """What templates of incremental nodes may use besides what all may."""
 
-MARKS = {name: f"__seeknal_{name}__" for name in NAMES}
-_MARK = re.compile(rf"__seeknal_(?P<name>{'|'.join(NAMES)})__")
-_PLACES = re.compile(rf"{QUOTED} | {_MARK.pattern}", re.VERBOSE | re.DOTALL)
+_NAME = re.compile(rf"\{{\{{ (?P<name>{'|'.join(NAMES)}) \}}\}}")
+_PLACES = re.compile(rf"{QUOTED} | {_NAME.pattern.replace(' ', '[ ]')}", re.VERBOSE | re.DOTALL)
+
+
+class Mark:
+    """What stands for a time while a template is rendered: it may be put somewhere, and nothing
+    else. Its text is of characters that nobody writes."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __str__(self) -> str:
+        return f"\ue000{self._name}\ue001-\ue002:\ue003"
+
+
+MARKS = {name: Mark(name) for name in NAMES}
+_MARK = re.compile(rf"\ue000({'|'.join(NAMES)})\ue001-\ue002:\ue003")
+
+
+def named_again(sql: str) -> str:
+    """A rendered text with `{{ start }}` where a mark stands for it.
+
+    Raises TemplateError where something was done to a mark.
+    """
+    named = _MARK.sub(r"{{ \1 }}", sql)
+    broken = re.search("[\ue000-\ue003]", named)
+    if broken:
+        raise TemplateError(
+            "template: a time of the interval can be put into SQL as it is, and not be changed by "
+            "the template: use SQL for that, as in strftime({{ start }}, '%Y')",
+            named.count("\n", 0, broken.start()) + 1,
+        )
+    return named
 
 
 def incremental_of(definition: Definition, scheduler: str, timezone: str) -> Incremental | None:
@@ -72,7 +103,7 @@ def _flaw(message: str, key: str) -> InvalidDefinitionError:
 
 
 def fill(sql: str, start: datetime, end: datetime, timezone: str) -> str:
-    """SQL with an interval in the place of its marks, in the wall clock of a timezone.
+    """SQL with the times of an interval in the place of their names, on a zone's wall clock.
 
     Line ends stay where they are.
     """
@@ -93,7 +124,7 @@ def fill(sql: str, start: datetime, end: datetime, timezone: str) -> str:
     def in_place(place: re.Match[str]) -> str:
         if place["name"]:
             return literals[place["name"]]
-        return _MARK.sub(lambda mark: texts[mark["name"]], place[0])
+        return _NAME.sub(lambda found: texts[found["name"]], place[0])
 
     return _PLACES.sub(in_place, sql)
 
@@ -101,3 +132,8 @@ def fill(sql: str, start: datetime, end: datetime, timezone: str) -> str:
 def _comes_twice(local: datetime) -> bool:
     """Whether clocks show this time twice, on the day they go back."""
     return local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
+
+
+def sample(sql: str) -> str:
+    """SQL with some interval filled in: what can be checked before there is one."""
+    return fill(sql, datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC), "UTC")

@@ -79,8 +79,9 @@ def to_compute(
     """
     missing = list(not_contained(intervals, held))
     wanted = missing
-    if lookback and missing and held:
-        latest = max(interval.end for interval in held)
+    known = held & IntervalSet(intervals)
+    if lookback and missing and known:
+        latest = max(interval.end for interval in known)
         first_new = next((i for i, one in enumerate(intervals) if one.start >= latest), None)
         if first_new is not None:
             again = intervals[max(0, first_new - lookback) : first_new]

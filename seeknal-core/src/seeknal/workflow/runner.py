@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import FrameType
+from typing import NamedTuple
 
 from seeknal import hookspecs
 from seeknal.dag.fingerprint import is_incremental
@@ -21,9 +22,11 @@ from seeknal.state.backend import StateBackend
 from seeknal.state.housekeeping import close_abandoned_runs, prune_runs
 from seeknal.state.locks import Lock
 from seeknal.state.records import Environment
+from seeknal.workflow.batches import due
 from seeknal.workflow.dispatch import STOP, Dispatcher
 from seeknal.workflow.executor import Executor
 from seeknal.workflow.interval_set import IntervalSet
+from seeknal.workflow.intervals import FIRST, LAST, Interval, range_of
 from seeknal.workflow.late_tasks import LateTasks
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.plan import Circumstances, Plan, make_plan
@@ -142,6 +145,8 @@ def _refreshed(
 
 
 def _plan(project: OpenProject, environment: Environment, request: RunRequest, run_id: str) -> Plan:
+    if request.start and request.end:
+        range_of(request.start, request.end, project.settings.timezone)
     given = Circumstances(
         root=project.root,
         run_id=run_id,
@@ -182,7 +187,7 @@ def _work(
     dispatcher = Dispatcher(plan.tasks, executor, late.complete, late.note)
     recorder = Recorder(project.state, run, plan)
     unrecorded: list[Task | NodeResult] = []
-    due = time.monotonic()
+    due_at = time.monotonic()
     with _signals_stop(dispatcher):
         dispatcher.start()
         while not dispatcher.finished:
@@ -194,11 +199,11 @@ def _work(
             results.update({e.task: e for e in happened if isinstance(e, NodeResult)})
             _tell(happened, project.plugins.emit, run)
             unrecorded += happened
-            if time.monotonic() >= due or dispatcher.finished:
+            if time.monotonic() >= due_at or dispatcher.finished:
                 project.engine.flush()
                 recorder.record(unrecorded)
                 unrecorded = []
-                due = time.monotonic() + RECORD_EVERY
+                due_at = time.monotonic() + RECORD_EVERY
 
 
 @contextmanager
@@ -243,12 +248,17 @@ def _publish(project: OpenProject, plan: Plan, summary: RunSummary) -> tuple[str
     done = {i for i, status in summary.nodes.items() if status == "success"}
     done |= {*plan.unchanged, *plan.reused}
     moved = {i: s for i, s in {**plan.snapshots, **whole}.items() if i in done or i in plan.parts}
+    wanted = {i: _due(project, i) for i in moved if is_incremental(moved[i])}
     for attempt in range(PUBLISH_ATTEMPTS):
         current = state.get_environment(plan.environment) or Environment(plan.environment)
         pointers = dict(current.pointers)
         behind = []
         for node_id, snapshot in moved.items():
-            if _may_move(state, node_id, current.pointers.get(node_id), snapshot, node_id in done):
+            old = current.pointers.get(node_id)
+            moves = node_id in done
+            if node_id in wanted and old != snapshot:
+                moves = _loses_nothing(state, Move(node_id, old, snapshot), moves, wanted[node_id])
+            if moves:
                 pointers[node_id] = snapshot
             elif node_id in done:
                 behind.append(node_id)
@@ -267,13 +277,30 @@ def _publish(project: OpenProject, plan: Plan, summary: RunSummary) -> tuple[str
     return ()
 
 
-def _may_move(state: StateBackend, node_id: str, old: str | None, new: str, done: bool) -> bool:
-    """Whether a pointer may move: readers of an incremental node must lose no time by it."""
-    if old == new or not is_incremental(new):
-        return done
-    held = IntervalSet(state.get_completed_intervals(node_id, new))
-    if old is None:
+class Move(NamedTuple):
+    """Of a pointer to the snapshot of an incremental node."""
+
+    node_id: str
+    old: str | None
+    new: str
+
+
+def _due(project: OpenProject, node_id: str) -> IntervalSet:
+    """The time that a node should hold by now."""
+    node = project.manifest.nodes[node_id]
+    if node.incremental is None or not node.incremental.start:
+        return IntervalSet([Interval(FIRST, LAST)])
+    scheduler = project.scheduler(node.incremental.scheduler)
+    nothing = IntervalSet()
+    return IntervalSet(due(node, scheduler, datetime.now(UTC), (None, None), nothing))
+
+
+def _loses_nothing(state: StateBackend, move: Move, done: bool, wanted: IntervalSet) -> bool:
+    """Whether readers of a node lose no time, of what it should hold, when its pointer moves."""
+    held = IntervalSet(state.get_completed_intervals(move.node_id, move.new))
+    if move.old is None:
         return bool(held)
-    if not is_incremental(old):
+    if not is_incremental(move.old):
         return done
-    return done and not IntervalSet(state.get_completed_intervals(node_id, old)) - held
+    before = IntervalSet(state.get_completed_intervals(move.node_id, move.old))
+    return done and not (before & wanted) - held

@@ -17,6 +17,7 @@ from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.intervals import LAST, intervals_between, not_contained, range_of, tick_before
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.runner import new_run_id, selected_nodes
+from seeknal.workflow.task import label
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,14 @@ def _named(project: OpenProject, line: Timeline, when: str) -> list[Interval]:
             holding = Interval(begin, LAST)
             following = intervals_between(scheduler, timing.schedule, timing.timezone, holding)
             found = [next(following)]
-    if not found:
-        raise RequestError(f"No interval of {line.node.id} holds {when}.")
+    over = IntervalSet(line.due)
+    if not found or any(not over.contains(interval) for interval in found):
+        has = "none that is over"
+        if line.due:
+            has = (
+                f"those of {label(Interval(line.due[0].start, line.due[-1].end), timing.timezone)}"
+            )
+        raise RequestError(f"{line.node.id} should hold no interval of {when} now: it has {has}.")
     return found
 
 
@@ -148,6 +155,34 @@ def restate(
     if gone:
         _forget(project, environment, lines, gone)
     return gone
+
+
+def widened(node: Node, start: str, end: str, gone: IntervalSet) -> tuple[str, str]:
+    """A stretch of a node's time, with all that was forgotten of it."""
+    if node.incremental is None or not gone:
+        return start, end
+    within = range_of(start, end, node.incremental.timezone)
+    edges = [*within, *(edge for interval in gone for edge in interval)]
+    return min(edges).isoformat(), max(edges).isoformat()
+
+
+def refuse_what_holds_no_interval(
+    project: OpenProject, environment: str, node_id: str, bounds: tuple[str, str]
+) -> None:
+    """Raise RequestError when a node has no whole interval that is over in a stretch of time."""
+    (line,) = timelines(project, environment, node_id, bounds=bounds)
+    if not line.due:
+        timing = line.timing
+        limits = " ".join(
+            f"{name} {value}"
+            for name, value in (("from", timing.start), ("to", timing.end))
+            if value
+        )
+        raise RequestError(
+            f"No interval of {node_id} that is over lies wholly between {bounds[0]} and "
+            f"{bounds[1]}: its schedule is {timing.schedule!r} {limits}".rstrip()
+            + "."
+        )
 
 
 def _overlapping(project: OpenProject, line: Timeline, within: Interval) -> IntervalSet:
