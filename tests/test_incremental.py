@@ -645,7 +645,9 @@ def test_what_is_wrong_with_time_is_said_before_anything_is_run(
     with pytest.raises(ProjectError) as error:
         project.run()
     assert told in str(error.value)
-    assert "seeknal/daily.sql:" in str(error.value)
+    for problem in error.value.problems:
+        assert problem.path == "seeknal/daily.sql"
+        assert 0 < (problem.line or 0) < 10
 
 
 def test_without_a_start_one_must_be_given(project: Project) -> None:

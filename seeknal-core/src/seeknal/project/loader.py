@@ -144,6 +144,8 @@ def _problem(flaw: Flaw, node: Node, text: str) -> Problem:
     line = node.line if flaw.line is None else node.line + flaw.line - 1
     if flaw.key and node.file_path.endswith(YAML):
         line = line_of(text, flaw.key) or line
+    elif flaw.key and node.file_path.endswith(".sql"):
+        line = sql_form.line_of_setting(text, flaw.key) or line
     return Problem(flaw.message, node.file_path, line)
 
 

@@ -24,6 +24,13 @@ _FRONT_MATTER = re.compile(r"\s*/\*\s*?\n?[ \t]*---[ \t]*\n(.*?)^[ \t]*---\s*\*/
 _OPENED = re.compile(r"\s*/\*\s*?\n?[ \t]*---[ \t]*\n")
 
 
+def line_of_setting(text: str, path: Sequence[str | int]) -> int | None:
+    """The line of the file on which something stands in its front matter."""
+    front = _FRONT_MATTER.match(text)
+    line = line_of(front[1], path) if front else None
+    return line_at(text, front.start(1)) - 1 + line if front and line else None
+
+
 def read(file: SourceFile, templates: Templates) -> Parsed:
     parsed = Parsed()
     front = _FRONT_MATTER.match(file.text)
