@@ -257,8 +257,8 @@ def summary_lines(run: RunInfo, summary: RunSummary) -> list[str]:
     if len(summary.waiting) > 5:
         lines.append(f"{len(summary.waiting) - 5} more wait.")
     lines += [
-        f"{node_id} still shows its old version in '{run.environment}': the new one holds less "
-        "time. Compute the rest with `seeknal run`."
+        f"{node_id} still shows its old version in '{run.environment}': the new one, or what it is "
+        "made from, holds less time. Compute the rest with `seeknal run`."
         for node_id in summary.behind
     ]
     return lines

@@ -77,18 +77,16 @@ def to_compute(
 
     available: for each incremental input, what it will hold.
     """
-    missing = list(not_contained(intervals, held))
-    wanted = missing
+    possible = [i for i in intervals if all(there.contains(i) for there in available)]
+    missing = list(not_contained(possible, held))
     known = held & IntervalSet(intervals)
-    if lookback and missing and known:
-        latest = max(interval.end for interval in known)
-        first_new = next((i for i, one in enumerate(intervals) if one.start >= latest), None)
-        if first_new is not None:
-            again = intervals[max(0, first_new - lookback) : first_new]
-            wanted = sorted({*missing, *again})
-    for there in available:
-        wanted = [interval for interval in wanted if there.contains(interval)]
-    return wanted
+    if not (lookback and missing and known):
+        return missing
+    latest = max(interval.end for interval in known)
+    first_new = next((n for n, one in enumerate(possible) if one.start >= latest), len(possible))
+    if first_new == len(possible):
+        return missing
+    return sorted({*missing, *possible[max(0, first_new - lookback) : first_new]})
 
 
 def in_batches(intervals: Iterable[Interval], size: int) -> Iterator[Interval]:

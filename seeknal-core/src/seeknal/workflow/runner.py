@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import FrameType
-from typing import NamedTuple
 
 from seeknal import hookspecs
-from seeknal.dag.fingerprint import is_incremental
 from seeknal.dag.selectors import select
 from seeknal.errors import ConflictError
 from seeknal.names import check_name
@@ -22,19 +20,17 @@ from seeknal.state.backend import StateBackend
 from seeknal.state.housekeeping import close_abandoned_runs, prune_runs
 from seeknal.state.locks import Lock
 from seeknal.state.records import Environment
-from seeknal.workflow.batches import due
 from seeknal.workflow.dispatch import STOP, Dispatcher
 from seeknal.workflow.executor import Executor
-from seeknal.workflow.interval_set import IntervalSet
-from seeknal.workflow.intervals import FIRST, LAST, Interval, range_of
+from seeknal.workflow.intervals import range_of
 from seeknal.workflow.late_tasks import LateTasks
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.plan import Circumstances, Plan, make_plan
+from seeknal.workflow.publishing import publish
 from seeknal.workflow.recording import Recorder
 from seeknal.workflow.task import NodeResult, RunInfo, RunSummary, Task
 from seeknal.workflow.worker import serving
 
-PUBLISH_ATTEMPTS = 20
 RECORD_EVERY = 0.05
 """Seconds between two writes of what nodes have come to: many quick nodes share one. What a crash
 loses of it is only the record; the snapshots are found again."""
@@ -101,7 +97,7 @@ def run_project(project: OpenProject, request: RunRequest) -> RunSummary:
                 reused=len(plan.reused),
                 waiting=plan.waiting,
             )
-            behind = _publish(project, plan, summary)
+            behind = publish(project, plan, summary)
             summary = replace(summary, behind=behind)
             project.contents.save()
         except BaseException as error:
@@ -187,7 +183,7 @@ def _work(
     dispatcher = Dispatcher(plan.tasks, executor, late.complete, late.note)
     recorder = Recorder(project.state, run, plan)
     unrecorded: list[Task | NodeResult] = []
-    due_at = time.monotonic()
+    due = time.monotonic()
     with _signals_stop(dispatcher):
         dispatcher.start()
         while not dispatcher.finished:
@@ -199,11 +195,11 @@ def _work(
             results.update({e.task: e for e in happened if isinstance(e, NodeResult)})
             _tell(happened, project.plugins.emit, run)
             unrecorded += happened
-            if time.monotonic() >= due_at or dispatcher.finished:
+            if time.monotonic() >= due or dispatcher.finished:
                 project.engine.flush()
                 recorder.record(unrecorded)
                 unrecorded = []
-                due_at = time.monotonic() + RECORD_EVERY
+                due = time.monotonic() + RECORD_EVERY
 
 
 @contextmanager
@@ -236,71 +232,3 @@ def _tell(events: Iterable[Task | NodeResult], emit: Callable[..., None], run: R
             emit(hookspecs.seeknal_node_finished, run=run, result=event)
         else:
             emit(hookspecs.seeknal_node_started, run=run, node_id=event.node_id, task=event)
-
-
-def _publish(project: OpenProject, plan: Plan, summary: RunSummary) -> tuple[str, ...]:
-    """Point the environment at what has been computed, and at nothing that is no longer a node.
-
-    Returns the nodes that stay where they are, since their new snapshot holds less time.
-    """
-    state, known = project.state, project.manifest.nodes
-    whole = {r.node_id: r.snapshot for r in summary.results.values() if r.status == "success"}
-    done = {i for i, status in summary.nodes.items() if status == "success"}
-    done |= {*plan.unchanged, *plan.reused}
-    moved = {i: s for i, s in {**plan.snapshots, **whole}.items() if i in done or i in plan.parts}
-    wanted = {i: _due(project, i) for i in moved if is_incremental(moved[i])}
-    for attempt in range(PUBLISH_ATTEMPTS):
-        current = state.get_environment(plan.environment) or Environment(plan.environment)
-        pointers = dict(current.pointers)
-        behind = []
-        for node_id, snapshot in moved.items():
-            old = current.pointers.get(node_id)
-            moves = node_id in done
-            if node_id in wanted and old != snapshot:
-                moves = _loses_nothing(state, Move(node_id, old, snapshot), moves, wanted[node_id])
-            if moves:
-                pointers[node_id] = snapshot
-            elif node_id in done:
-                behind.append(node_id)
-        pointers = {i: s for i, s in pointers.items() if i in known}
-        if pointers == current.pointers and current.version:
-            return tuple(behind)
-        try:
-            state.save_environment(
-                replace(current, pointers=pointers, updated_at=datetime.now(UTC))
-            )
-        except ConflictError:
-            if attempt == PUBLISH_ATTEMPTS - 1:
-                raise
-        else:
-            return tuple(behind)
-    return ()
-
-
-class Move(NamedTuple):
-    """Of a pointer to the snapshot of an incremental node."""
-
-    node_id: str
-    old: str | None
-    new: str
-
-
-def _due(project: OpenProject, node_id: str) -> IntervalSet:
-    """The time that a node should hold by now."""
-    node = project.manifest.nodes[node_id]
-    if node.incremental is None or not node.incremental.start:
-        return IntervalSet([Interval(FIRST, LAST)])
-    scheduler = project.scheduler(node.incremental.scheduler)
-    nothing = IntervalSet()
-    return IntervalSet(due(node, scheduler, datetime.now(UTC), (None, None), nothing))
-
-
-def _loses_nothing(state: StateBackend, move: Move, done: bool, wanted: IntervalSet) -> bool:
-    """Whether readers of a node lose no time, of what it should hold, when its pointer moves."""
-    held = IntervalSet(state.get_completed_intervals(move.node_id, move.new))
-    if move.old is None:
-        return bool(held)
-    if not is_incremental(move.old):
-        return done
-    before = IntervalSet(state.get_completed_intervals(move.node_id, move.old))
-    return done and not (before & wanted) - held

@@ -125,8 +125,8 @@ class RunSummary:
     status: success, failed, interrupted. seconds: wall time. results: what became of the tasks, by
     name. unchanged: nodes whose result was in place. reused: nodes that an earlier run, or another
     environment, had computed. waiting: nodes for which what they read isn't there yet, and why.
-    behind: incremental nodes that the environment still shows in their old version, since the new
-    one holds less time.
+    behind: nodes that the environment still shows in their old version, since the new one, or what
+    it is made from, holds less time.
     """
 
     status: str

@@ -137,7 +137,8 @@ def restate(
     """Forget that time was computed, so that the next run computes it again.
 
     start, end: ISO 8601 dates or times; whole intervals are forgotten, those that overlap. With
-    downstream, of all incremental nodes that are made from this one too. Another environment that
+    downstream, of all incremental nodes that are made from this one too, those that overlap what
+    is forgotten of what they read. Another environment that
     shows the same snapshot keeps it: this one then gets a snapshot of its own, which shares what is
     not forgotten. Returns what was forgotten, by node.
     """
@@ -146,12 +147,20 @@ def restate(
     lines = {
         line.node.id: line for line in timelines(project, environment) if line.node.id in affected
     }
+    reached = {node_id: IntervalSet([range_of(start, end, lines[node_id].timing.timezone)])}
     gone = {}
-    for line in lines.values():
-        within = range_of(start, end, line.timing.timezone)
-        forgotten = _overlapping(project, line, within) & line.held
+    for affected_id in (i for i in project.manifest.order if i in affected):
+        for input_id in project.manifest.nodes[affected_id].inputs:
+            above = reached.get(input_id, IntervalSet())
+            reached[affected_id] = reached.get(affected_id, IntervalSet()) | above
+        line = lines.get(affected_id)
+        if line is None:
+            continue
+        whole = [_overlapping(project, line, one) for one in reached[affected_id]]
+        reached[affected_id] = IntervalSet(whole)
+        forgotten = reached[affected_id] & line.held
         if forgotten:
-            gone[line.node.id] = forgotten
+            gone[affected_id] = forgotten
     if gone:
         _forget(project, environment, lines, gone)
     return gone
@@ -185,14 +194,14 @@ def refuse_what_holds_no_interval(
         )
 
 
-def _overlapping(project: OpenProject, line: Timeline, within: Interval) -> IntervalSet:
-    """The whole intervals that hold any of this time."""
+def _overlapping(project: OpenProject, line: Timeline, within: Interval) -> Interval:
+    """The time of the whole intervals that hold any of this."""
     timing = line.timing
     scheduler = project.scheduler(timing.scheduler)
     begin = tick_before(scheduler, timing.schedule, timing.timezone, within.start)
     start = begin if begin is not None else within.start
     ticks = scheduler.ticks(timing.schedule, timing.timezone, within.end, LAST)
-    return IntervalSet([Interval(start, next(ticks, within.end))])
+    return Interval(start, next(ticks, within.end))
 
 
 def _forget(

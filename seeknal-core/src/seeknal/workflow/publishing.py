@@ -1,0 +1,98 @@
+"""Point an environment at what a run has computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from seeknal.dag.fingerprint import is_incremental
+from seeknal.errors import ConflictError
+from seeknal.state.intervals import Interval
+from seeknal.state.records import Environment
+from seeknal.workflow.batches import due
+from seeknal.workflow.interval_set import IntervalSet
+from seeknal.workflow.intervals import FIRST, LAST
+from seeknal.workflow.open_project import OpenProject
+from seeknal.workflow.plan import Plan
+from seeknal.workflow.task import RunSummary
+
+ATTEMPTS = 20
+
+
+def publish(project: OpenProject, plan: Plan, summary: RunSummary) -> tuple[str, ...]:
+    """Move an environment's pointers, all at once, and drop those of what is no longer a node.
+
+    Returns the nodes that stay where they are although they were computed: readers would lose time
+    that the old snapshot of the node, or of something that it is made from, holds.
+    """
+    publishing = _Publishing(project, plan, summary)
+    for attempt in range(ATTEMPTS):
+        current = project.state.get_environment(plan.environment) or Environment(plan.environment)
+        pointers, behind = publishing.moved(current.pointers)
+        if pointers == current.pointers and current.version:
+            return behind
+        now = datetime.now(UTC)
+        try:
+            project.state.save_environment(replace(current, pointers=pointers, updated_at=now))
+        except ConflictError:
+            if attempt == ATTEMPTS - 1:
+                raise
+        else:
+            return behind
+    return ()
+
+
+class _Publishing:
+    """Knows where the pointers of a plan's nodes should go."""
+
+    def __init__(self, project: OpenProject, plan: Plan, summary: RunSummary) -> None:
+        self._project, self._nodes = project, project.manifest.nodes
+        self._done = {i for i, status in summary.nodes.items() if status == "success"}
+        self._done |= {*plan.unchanged, *plan.reused}
+        results = summary.results.values()
+        computed = {r.node_id: r.snapshot for r in results if r.status == "success"}
+        wanted = {**plan.snapshots, **computed}
+        self._wanted = {
+            i: wanted[i]
+            for i in project.manifest.order
+            if i in wanted and (i in self._done or is_incremental(wanted[i]))
+        }
+
+    def moved(self, current: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+        """All pointers as they should be, and the nodes that stay behind."""
+        pointers = {i: snapshot for i, snapshot in current.items() if i in self._nodes}
+        behind = []
+        for node_id, snapshot in self._wanted.items():
+            if pointers.get(node_id) == snapshot:
+                continue
+            if self._may_move(node_id, pointers):
+                pointers[node_id] = snapshot
+            elif node_id in self._done:
+                behind.append(node_id)
+        return pointers, tuple(behind)
+
+    def _may_move(self, node_id: str, pointers: Mapping[str, str]) -> bool:
+        """What is shown together must have been made from each other."""
+        inputs = (i for i in self._nodes[node_id].inputs if i in self._wanted)
+        if any(pointers.get(i) != self._wanted[i] for i in inputs):
+            return False
+        old, new = pointers.get(node_id), self._wanted[node_id]
+        if not is_incremental(new):
+            return True
+        if old is None:
+            return bool(self._held(node_id, new))
+        if node_id not in self._done or not is_incremental(old):
+            return node_id in self._done
+        return not (self._held(node_id, old) & self._due(node_id)) - self._held(node_id, new)
+
+    def _held(self, node_id: str, snapshot: str) -> IntervalSet:
+        return IntervalSet(self._project.state.get_completed_intervals(node_id, snapshot))
+
+    def _due(self, node_id: str) -> IntervalSet:
+        """The time that a node should hold by now."""
+        node = self._nodes[node_id]
+        if node.incremental is None or not node.incremental.start:
+            return IntervalSet([Interval(FIRST, LAST)])
+        scheduler = self._project.scheduler(node.incremental.scheduler)
+        return IntervalSet(due(node, scheduler, datetime.now(UTC), (None, None), IntervalSet()))
