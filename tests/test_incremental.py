@@ -652,6 +652,7 @@ def test_what_is_wrong_with_time_is_said_before_anything_is_run(
 
 def test_without_a_start_one_must_be_given(project: Project) -> None:
     project.change("start: 2024-01-01\n", "")
+    assert project.pending() == []
     with pytest.raises(RequestError, match="does not say when its time begins"):
         project.run()
     project.well(start="2024-01-08")

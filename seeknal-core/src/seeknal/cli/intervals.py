@@ -150,7 +150,8 @@ def _drawn(line: Timeline) -> str:
     if line.timing.timezone != "UTC":
         header += f" in {line.timing.timezone}"
     if not line.due:
-        return f"{header}\n  no interval is over yet"
+        why = "no interval is over yet" if line.timing.start else "it has no `start:` yet"
+        return f"{header}\n  {why}"
     first, last = line.due[0].start, line.due[-1].end
     percent = f"{100 * held // len(line.due)}%"
     text = f"{header}\n  {_bar(line)}  {held:,} of {count(len(line.due), 'interval')}, {percent}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -69,7 +69,9 @@ def timelines(
         if schedule:
             timing = replace(timing, schedule=schedule, scheduler=project.settings.scheduler.name)
         cut = replace(node, incremental=timing)
-        intervals = due(cut, project.scheduler(timing.scheduler), now, bounds, held)
+        begins = timing.start or bounds[0] or held
+        scheduler = project.scheduler(timing.scheduler)
+        intervals = due(cut, scheduler, now, bounds, held) if begins else []
         pending = list(not_contained(intervals, held))
         lines.append(Timeline(node, timing, snapshot, held, intervals, pending))
     return lines
@@ -138,32 +140,39 @@ def restate(
 
     start, end: ISO 8601 dates or times; whole intervals are forgotten, those that overlap. With
     downstream, of all incremental nodes that are made from this one too, those that overlap what
-    is forgotten of what they read. Another environment that
-    shows the same snapshot keeps it: this one then gets a snapshot of its own, which shares what is
-    not forgotten. Returns what was forgotten, by node.
+    is forgotten of what they read. Another environment that shows the same snapshot keeps it: this
+    one then gets a snapshot of its own, which shares what is not forgotten. Returns what was
+    forgotten, by node.
     """
     node_id = project.manifest.incremental(node).id
     affected = project.manifest.downstream([node_id]) if downstream else {node_id}
     lines = {
         line.node.id: line for line in timelines(project, environment) if line.node.id in affected
     }
-    reached = {node_id: IntervalSet([range_of(start, end, lines[node_id].timing.timezone)])}
-    gone = {}
-    for affected_id in (i for i in project.manifest.order if i in affected):
-        for input_id in project.manifest.nodes[affected_id].inputs:
-            above = reached.get(input_id, IntervalSet())
-            reached[affected_id] = reached.get(affected_id, IntervalSet()) | above
-        line = lines.get(affected_id)
-        if line is None:
-            continue
-        whole = [_overlapping(project, line, one) for one in reached[affected_id]]
-        reached[affected_id] = IntervalSet(whole)
-        forgotten = reached[affected_id] & line.held
-        if forgotten:
-            gone[affected_id] = forgotten
+    within = range_of(start, end, lines[node_id].timing.timezone)
+    reached = _reached(project, lines, {node_id: IntervalSet([within])})
+    gone = {i: forgotten for i, line in lines.items() if (forgotten := reached[i] & line.held)}
     if gone:
         _forget(project, environment, lines, gone)
     return gone
+
+
+def _reached(
+    project: OpenProject, lines: Mapping[str, Timeline], begin: Mapping[str, IntervalSet]
+) -> dict[str, IntervalSet]:
+    """From stretches of the time of some nodes, those of all that are made from them: in whole
+    intervals where a node is incremental and among `lines`."""
+    reached = dict(begin)
+    downstream = project.manifest.downstream(begin)
+    for node_id in (i for i in project.manifest.order if i in downstream):
+        stretch = reached.get(node_id, IntervalSet())
+        for input_id in project.manifest.nodes[node_id].inputs:
+            stretch |= reached.get(input_id, IntervalSet())
+        if node_id in lines:
+            line = lines[node_id]
+            stretch = IntervalSet(_overlapping(project, line, one) for one in stretch)
+        reached[node_id] = stretch
+    return reached
 
 
 def widened(node: Node, start: str, end: str, gone: IntervalSet) -> tuple[str, str]:
