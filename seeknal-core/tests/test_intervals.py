@@ -344,8 +344,8 @@ def test_nothing_is_complete(run_state: Any) -> None:
 @pytest.mark.parametrize(
     ("run_state", "message"),
     [
-        (7, "No intervals can be read from 7"),
-        ("2024-01-01", "No intervals can be read from '2024-01-01'"),
+        (7, "No intervals can be read from an object of type int"),
+        ("2024-01-01", "No intervals can be read from an object of type str"),
         ({"intervals": TWO}, "'completed_intervals', and this one has only intervals"),
         ([1, 2], "1 is no interval"),
         ([("2024-01-01", "soon")], "'soon' is neither"),

@@ -256,8 +256,9 @@ def _completed(run_state: Any) -> Iterable[Any]:
     if isinstance(run_state, Iterable) and not isinstance(run_state, str | bytes):
         return run_state
     raise RequestError(
-        f"A {type(run_state).__name__} has no intervals: give what has '{COMPLETED}', pairs of "
-        "starts and ends, or what a state backend's `get_completed_intervals` gives."
+        f"No intervals can be read from an object of type {type(run_state).__name__}: give what "
+        f"has '{COMPLETED}', pairs of starts and ends, or what a state backend's "
+        "`get_completed_intervals` gives."
     )
 
 
