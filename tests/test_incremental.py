@@ -455,6 +455,24 @@ def test_an_incremental_node_may_read_what_is_computed_whole_behind_one(project:
     assert project.well().results == {}
 
 
+def test_an_old_version_of_an_input_is_not_read_as_the_new_one(project: Project) -> None:
+    project.write("seeknal/second.sql", DAILY.replace("source.events", "transform.daily"))
+    project.well()
+    project.change("SELECT *", "SELECT seen, amount * 2 AS amount")
+    with pytest.raises(RequestError, match=r"transform\.daily, whose definition has changed"):
+        project.run(select="second")
+    project.well()
+    assert project.query("SELECT sum(amount) FROM second") == [(80,)]
+
+
+def test_what_was_only_marked_above_waits_for_what_has_rows(project: Project) -> None:
+    project.write("seeknal/second.sql", DAILY.replace("source.events", "transform.daily"))
+    with OpenProject(project.root) as opened:
+        complete(opened, "prod", "daily", "2024-01-01/2024-01-03")
+    project.well()
+    assert project.query("SELECT count(*) FROM second") == [(28,)]
+
+
 def test_one_behind_an_input_without_intervals_waits(project: Project) -> None:
     project.change("start: 2024-01-01\nend: 2024-01-10", "start: 2099-01-01")
     summary = project.well()

@@ -74,6 +74,7 @@ def backfill(
 ) -> None:
     """Compute the intervals of one node that are missing in a stretch of time.
 
+    What it reads is brought up to date first, so that it reads what is there now.
     Killed or failed, the same command goes on where it stopped; after one with --restate, without
     that option, which forgets the stretch before it begins.
     """
@@ -90,7 +91,7 @@ def backfill(
             gone = forget(opened, env, node_id, start, end)
             start, end = widened(chosen, start, end, gone.get(node_id, IntervalSet()))
         refuse_what_holds_no_interval(opened, env, node_id, (start, end))
-        request = RunRequest(env, node_id, False, workers, start, end, batch_size)
+        request = RunRequest(env, f"+{node_id}", False, workers, start, end, batch_size)
         _do(opened, request, dry_run, as_json)
 
 

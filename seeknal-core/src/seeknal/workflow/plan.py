@@ -121,6 +121,7 @@ class _Planner:
                 self._leave(node)
                 continue
             self._refuse_missing_inputs(node)
+            self._refuse_old_inputs(node)
             reason = self._reason_to_wait(node)
             if reason:
                 self._waiting[node_id] = reason
@@ -172,6 +173,22 @@ class _Planner:
                 f"{node.id} needs {', '.join(missing)}, which has never been computed in "
                 f"'{self._environment.name}'. Select it too: --select +{node.name}"
             )
+
+    def _refuse_old_inputs(self, node: Node) -> None:
+        """What an incremental node holds is told by definitions: so it reads no older version of
+        an incremental node that it is made from."""
+        above = self._manifest.upstream([node.id]) if node.incremental else ()
+        for node_id in (i for i in above if i not in self._given.selected):
+            other = self._manifest.nodes[node_id]
+            refresh = self._environment.refreshed.get(node_id, "")
+            shown = self._snapshots.get(node_id)
+            present = incremental_snapshot_id(other, self._definitions, refresh)
+            if other.incremental and shown and shown != present:
+                raise RequestError(
+                    f"{node.id} needs {node_id}, whose definition has changed since it was "
+                    f"computed in '{self._environment.name}'. Select it too: --select "
+                    f"+{node.name}"
+                )
 
     def _reason_to_wait(self, node: Node) -> str | None:
         for input_id in node.inputs:
@@ -258,7 +275,10 @@ class _Planner:
                 names.append(input_id)
             batches = self._batches.get(input_id)
             if batches and interval:
-                names += batches.overlapping(interval)
+                overlapping = batches.overlapping(interval)
+                if not overlapping and not any(part.name for part in self._parts[input_id]):
+                    overlapping = [task.name for task in batches.tasks[:1]]  # so that it has rows
+                names += overlapping
             elif batches:
                 names += [task.name for task in batches.tasks]
         return tuple(names)
