@@ -459,10 +459,25 @@ def test_an_old_version_of_an_input_is_not_read_as_the_new_one(project: Project)
     project.write("seeknal/second.sql", DAILY.replace("source.events", "transform.daily"))
     project.well()
     project.change("SELECT *", "SELECT seen, amount * 2 AS amount")
-    with pytest.raises(RequestError, match=r"transform\.daily, whose definition has changed"):
+    with pytest.raises(
+        RequestError, match=r"transform\.daily, which, or what it reads, has changed"
+    ):
         project.run(select="second")
     project.well()
     assert project.query("SELECT sum(amount) FROM second") == [(80,)]
+
+
+def test_an_old_version_of_what_is_computed_whole_is_not_read_either(project: Project) -> None:
+    project.write("seeknal/clean.sql", "SELECT * FROM ref('source.events')")
+    project.change("source.events", "transform.clean")
+    project.well()
+    project.write(
+        "seeknal/clean.sql", "SELECT seen, amount * 2 AS amount FROM ref('source.events')"
+    )
+    with pytest.raises(RequestError, match=r"transform\.clean, which, or what it reads"):
+        project.run(select="daily")
+    project.well(select="+daily")
+    assert project.query("SELECT sum(amount) FROM daily") == [(80,)]
 
 
 def test_what_was_only_marked_above_waits_for_what_has_rows(project: Project) -> None:

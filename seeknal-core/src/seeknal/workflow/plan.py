@@ -175,20 +175,43 @@ class _Planner:
             )
 
     def _refuse_old_inputs(self, node: Node) -> None:
-        """What an incremental node holds is told by definitions: so it reads no older version of
-        an incremental node that it is made from."""
-        above = self._manifest.upstream([node.id]) if node.incremental else ()
-        for node_id in (i for i in above if i not in self._given.selected):
-            other = self._manifest.nodes[node_id]
-            refresh = self._environment.refreshed.get(node_id, "")
-            shown = self._snapshots.get(node_id)
-            present = incremental_snapshot_id(other, self._definitions, refresh)
-            if other.incremental and shown and shown != present:
-                raise RequestError(
-                    f"{node.id} needs {node_id}, whose definition has changed since it was "
-                    f"computed in '{self._environment.name}'. Select it too: --select "
-                    f"+{node.name}"
-                )
+        """An interval is computed once, so not from what is older than the files that it is made
+        of: neither their definitions nor, where nothing incremental lies between, their data."""
+        if node.incremental is None:
+            return
+        above = self._read_whole(node)
+        for node_id in (i for i in self._manifest.order if i in above):
+            if node_id in self._given.selected or self._is_present(node_id):
+                continue
+            raise RequestError(
+                f"{node.id} needs {node_id}, which, or what it reads, has changed since it was "
+                f"computed in '{self._environment.name}'. Select it too: --select +{node.name}"
+            )
+
+    def _read_whole(self, node: Node) -> set[str]:
+        """Its inputs, and those of each of them that is computed whole, and so on."""
+        found: set[str] = set()
+        todo = list(node.inputs)
+        while todo:
+            node_id = todo.pop()
+            if node_id not in found:
+                found.add(node_id)
+                other = self._manifest.nodes[node_id]
+                todo += () if other.incremental else other.inputs
+        return found
+
+    def _is_present(self, node_id: str) -> bool:
+        """Whether a node that is not selected is shown as its present definition makes it."""
+        node = self._manifest.nodes[node_id]
+        refresh = self._environment.refreshed.get(node_id, "")
+        if node.incremental:
+            present = incremental_snapshot_id(node, self._definitions, refresh)
+        else:
+            versions = {i: self._versions.get(i, "") for i in node.inputs}
+            if not all(versions.values()):
+                return False
+            present = snapshot_id(node, versions, self._content(node), refresh)
+        return self._snapshots.get(node_id) == present
 
     def _reason_to_wait(self, node: Node) -> str | None:
         for input_id in node.inputs:
