@@ -599,6 +599,14 @@ def test_time_may_be_marked_as_complete(project: Project) -> None:
     assert project.query("SELECT * FROM totals") == [(24, 24)]
 
 
+def test_a_day_that_is_marked_stands_for_the_intervals_that_begin_on_it(project: Project) -> None:
+    project.change('schedule: "@daily"', 'schedule: "0 2 * * *"')
+    with OpenProject(project.root) as opened:
+        marked = complete(opened, "prod", None, "2024-01-03")
+    begin = datetime(2024, 1, 3, 2, tzinfo=UTC)
+    assert list(marked["transform.daily"]) == [Interval(begin, begin + timedelta(days=1))]
+
+
 def test_what_was_computed_is_not_replaced_by_a_mark(project: Project) -> None:
     project.well()
     with OpenProject(project.root) as opened:

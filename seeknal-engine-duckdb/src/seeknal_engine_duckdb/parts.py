@@ -216,8 +216,8 @@ class PartTables:
         files = [part for part in snapshot.parts if part.name]
         if not files:
             raise BuildError(
-                f"{snapshot.node_id} holds no data: its intervals were marked as complete "
-                "by hand. Restate some of them, and run again."
+                f"{snapshot.node_id} holds no data: none of its intervals has been computed, or "
+                "all were restated or marked as complete. Restate what was marked, and run again."
             )
         whole = [part for part in files if named(part.name).interval == part[:2]]
         cut = [part for part in files if named(part.name).interval != part[:2]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import takewhile
 
 from seeknal.dag.fingerprint import definition_hashes, incremental_snapshot_id
 from seeknal.dag.manifest import Incremental, Node
@@ -108,8 +109,9 @@ def _named(project: OpenProject, line: Timeline, when: str) -> list[Interval]:
     scheduler = project.scheduler(timing.scheduler)
     first, slash, last = when.partition("/")
     within = range_of(first, last if slash else first, timing.timezone)
-    between = intervals_between(scheduler, timing.schedule, timing.timezone, within)
-    found = list(between)
+    beyond = within if slash else Interval(within.start, LAST)
+    intervals = intervals_between(scheduler, timing.schedule, timing.timezone, beyond)
+    found = list(takewhile(lambda interval: interval.start < within.end, intervals))
     if not found:
         begin = tick_before(scheduler, timing.schedule, timing.timezone, within.start)
         if begin is not None:
