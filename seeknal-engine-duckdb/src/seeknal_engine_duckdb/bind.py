@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from seeknal.project.sql_text import mentions
+from seeknal.dag.sql_text import mentions
 
 IsKeyword = Callable[[str], bool]
 """Whether a word can't be a table's alias without AS."""

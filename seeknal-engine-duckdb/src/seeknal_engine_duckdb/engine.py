@@ -18,10 +18,10 @@ import duckdb
 
 from seeknal.dag.fingerprint import is_incremental
 from seeknal.dag.manifest import Node
+from seeknal.dag.sql_text import first_statement, mentions
 from seeknal.errors import BuildError, Flaw, RequestError, did_you_mean
 from seeknal.names import TARGET_FOLDER
 from seeknal.project.source_files import files_of
-from seeknal.project.sql_text import first_statement, mentions
 from seeknal.project.timed import fill, sample
 from seeknal.state.intervals import Interval
 from seeknal.workflow.engine import Built, Job, Rows, Snapshot, Workspace

@@ -42,10 +42,13 @@ def incremental_snapshot_id(node: Node, definitions: Mapping[str, str], refresh:
 
 
 def definition_hashes(manifest: Manifest) -> dict[str, str]:
-    """For each node, a hash of its definition and of those of all that it is made from."""
+    """For each node, a hash of its definition and of those of all that it is made from, where all
+    of that is there."""
     hashes: dict[str, str] = {}
     for node_id in manifest.order:
-        hashes[node_id] = snapshot_id(manifest.nodes[node_id], hashes)
+        node = manifest.nodes[node_id]
+        if all(i in hashes for i in node.inputs):
+            hashes[node_id] = snapshot_id(node, hashes)
     return hashes
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -54,6 +55,11 @@ class Incremental:
         """What of it determines the rows of an interval."""
         return [self.scheduler, self.schedule, self.timezone, self.time_column]
 
+    @property
+    def content(self) -> list[object]:
+        """What of it determines which rows there are in the end."""
+        return [*self.meaning, self.start, self.end, self.allow_partials]
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -62,8 +68,9 @@ class Node:
     inputs: ids of the nodes it reads, in the order that `input_0`, `input_1`, ... count them.
     config: what else determines its result. Of a source `source`, `table`, `params`; of a
     transform `sql`, or `function` and `code`, which stand for a Python function and its source.
-    incremental: None for what is computed whole. file_path: relative to the project. line: where
-    its SQL or its function begins there.
+    incremental: None for what is computed whole. unique_key: columns that are declared to be
+    unique together, and not NULL. file_path: relative to the project. line: where its SQL or its
+    function begins there. extra: what a manifest says of it besides, kept as it is.
     """
 
     id: str
@@ -74,8 +81,10 @@ class Node:
     owner: str | None = None
     tags: tuple[str, ...] = ()
     incremental: Incremental | None = None
+    unique_key: tuple[str, ...] = ()
     file_path: str = ""
     line: int = 1
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -110,8 +119,10 @@ class Node:
             "config": dict(self.config),
             "inputs": list(self.inputs),
             "incremental": asdict(self.incremental) if self.incremental else None,
+            "unique_key": list(self.unique_key),
             "file_path": self.file_path,
             "line": self.line,
+            **self.extra,
         }
 
     @classmethod
@@ -125,23 +136,53 @@ class Node:
             owner=data.get("owner"),
             tags=tuple(data.get("tags") or ()),
             incremental=Incremental(**data["incremental"]) if data.get("incremental") else None,
+            unique_key=tuple(data.get("unique_key") or ()),
             file_path=data.get("file_path") or "",
             line=data.get("line", 1),
+            extra={key: value for key, value in data.items() if key not in _FIELDS},
         )
 
 
+_FIELDS = frozenset(Node("").to_dict())
+
+_TYPE = re.compile(
+    r"""(?: (?:tiny|small|medium|big|huge|u(?:tiny|small|big|huge)?)?int(?:eger)?\d* | signed
+    | long | short | byte | float\d* | double(?:[ ]precision)? | real | numeric | number | decimal
+    | bool(?:ean)? | string | str | text | varchar | char(?:acter)?(?:[ ]varying)? | object
+    | date(?:time)?(?:64)? | time(?:stamp)?(?:_(?:s|ms|us|ns|tz|ntz|ltz)|tz)?
+    (?:[ ]with(?:out)?[ ]time[ ]zone)? | interval | blob | binary | bytea | bytes | uuid | json
+    | variant | array | struct | map | list )
+    (?:[ ]*[(<][^;]*[)>])? (?:\[\d*\])*""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
 def _column(value: object) -> Column:
+    """In older manifests a column is a text: its type, or what is said of it."""
     if isinstance(value, Mapping):
         return Column(value.get("description"), value.get("dtype"))
-    return Column(description=None if value is None else str(value))
+    text = None if value is None else str(value)
+    return Column(dtype=text) if text and _TYPE.fullmatch(text.strip()) else Column(text)
 
 
 class Manifest:
-    """Nodes by id, sorted by id; the edges are the nodes' inputs."""
+    """Nodes by id, sorted by id; the edges are the nodes' inputs.
 
-    def __init__(self, project: str, nodes: Iterable[Node]) -> None:
+    metadata: what a manifest's file says besides. edge_fields: the same of its edges, each as
+    (from, to).
+    """
+
+    def __init__(
+        self,
+        project: str,
+        nodes: Iterable[Node],
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        edge_fields: Mapping[tuple[str, str], Mapping[str, Any]] | None = None,
+    ) -> None:
         self.project = project
         self.nodes: dict[str, Node] = {n.id: n for n in sorted(nodes, key=lambda n: n.id)}
+        self.metadata, self.edge_fields = dict(metadata or {}), dict(edge_fields or {})
 
     @cached_property
     def dependents(self) -> Mapping[str, list[str]]:
@@ -159,6 +200,11 @@ class Manifest:
             return list(TopologicalSorter(self._graph()).static_order())
         except CycleError as error:
             raise RequestError(f"Nodes need each other: {' -> '.join(error.args[1])}") from None
+
+    @cached_property
+    def positions(self) -> Mapping[str, int]:
+        """For each id, its place in `order`."""
+        return {node_id: place for place, node_id in enumerate(self.order)}
 
     def cycles(self) -> list[list[str]]:
         """Cycles that have no node in common, each as ids from a node back to itself."""
@@ -178,7 +224,7 @@ class Manifest:
 
     def upstream(self, ids: Iterable[str]) -> set[str]:
         """These nodes and everything that they need."""
-        return _reach(ids, lambda i: self.nodes[i].inputs)
+        return _reach(ids, lambda i: self.nodes[i].inputs if i in self.nodes else ())
 
     def downstream(self, ids: Iterable[str]) -> set[str]:
         """These nodes and everything that needs them."""
@@ -211,24 +257,52 @@ class Manifest:
             for i, n in self.nodes.items()
         )
         edges = ",\n".join(
-            json.dumps({"from": i, "to": n.id})
+            json.dumps({"from": i, "to": n.id, **self.edge_fields.get((i, n.id), {})})
             for n in self.nodes.values()
             for i in dict.fromkeys(n.inputs)
         )
-        metadata = json.dumps({"project": self.project, "format": FORMAT})
+        metadata = json.dumps({**self.metadata, "project": self.project, "format": FORMAT})
         text = f'{{"metadata": {metadata},\n"nodes": {{\n{nodes}\n}},\n"edges": [\n{edges}\n]}}\n'
         write_beside(Path(path), text)
 
     @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Manifest:
+        """What the JSON of a manifest says. Raises KeyError, TypeError, ValueError or
+        AttributeError when it is none."""
+        inputs: dict[str, list[str]] = defaultdict(list)
+        fields = {}
+        for edge in data.get("edges") or ():
+            ends = edge["from"], edge["to"]
+            inputs[ends[1]].append(ends[0])
+            more = {key: value for key, value in edge.items() if key not in ("from", "to")}
+            if more:
+                fields[ends] = more
+        nodes = (
+            Node.from_dict({"id": i, **node, "inputs": _inputs(node, inputs[i])})
+            for i, node in data["nodes"].items()
+        )
+        metadata = {k: v for k, v in data["metadata"].items() if k not in ("project", "format")}
+        return cls(data["metadata"]["project"], nodes, metadata=metadata, edge_fields=fields)
+
+    @classmethod
     def load(cls, path: str | Path) -> Manifest:
-        """Read what `save` wrote. Raises RequestError when the file isn't a manifest."""
+        """Read what `save`, or an older Seeknal, wrote. Raises RequestError when the file isn't a
+        manifest."""
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-            return cls(data["metadata"]["project"], map(Node.from_dict, data["nodes"].values()))
+            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise RequestError(f"There is no manifest at {path}.") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RequestError(f"{path} is not a manifest: {error}") from error
+
+
+def _inputs(data: Mapping[str, Any], edges: Sequence[str]) -> list[str]:
+    """What a node reads: in the order that it gives, then what only edges tell."""
+    given = data.get("inputs")
+    if given is None:
+        given = (data.get("config") or {}).get("inputs") or ()
+    refs = [item.get("ref") if isinstance(item, Mapping) else item for item in given]
+    return list(dict.fromkeys([*(r for r in refs if isinstance(r, str)), *edges]))
 
 
 def _reach(ids: Iterable[str], neighbours: Any) -> set[str]:

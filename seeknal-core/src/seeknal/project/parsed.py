@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from seeknal.dag.manifest import Node
+from seeknal.dag.sql_text import line_at, mentions
 from seeknal.errors import Flaw, Problem
 from seeknal.project.schema import (
     InvalidDefinitionError,
@@ -16,7 +17,6 @@ from seeknal.project.schema import (
     Transform,
     validate,
 )
-from seeknal.project.sql_text import line_at, mentions
 from seeknal.project.templates import TemplateError, Templates
 from seeknal.project.timed import MARKS, Mark, incremental_of, named_again
 
@@ -126,6 +126,7 @@ def add_node(
             owner=definition.owner,
             tags=tuple(definition.tags),
             incremental=incremental,
+            unique_key=tuple(definition.unique_key),
             file_path=file.path,
             line=body.line,
         )

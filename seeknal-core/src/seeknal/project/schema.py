@@ -81,6 +81,7 @@ class Definition(BaseModel):
     end: When | None = None
     incremental: IncrementalSettings | None = None
     depends_on_past: bool = False
+    unique_key: list[str] = []
 
     @model_validator(mode="before")
     @classmethod
@@ -117,9 +118,9 @@ class Definition(BaseModel):
             for name, column in value.items()
         }
 
-    @field_validator("tags", mode="before")
+    @field_validator("tags", "unique_key", mode="before")
     @classmethod
-    def _tags(cls, value: Any) -> Any:
+    def _one_or_more(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
 

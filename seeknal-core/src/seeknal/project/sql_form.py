@@ -13,9 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from seeknal.dag.sql_text import line_at
 from seeknal.errors import Problem
 from seeknal.project.parsed import Parsed, SourceFile, add_node
-from seeknal.project.sql_text import line_at
 from seeknal.project.templates import Templates
 from seeknal.yaml_text import YamlError, line_of, load_mapping
 

@@ -12,16 +12,10 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from seeknal.dag.manifest import Incremental
+from seeknal.dag.sql_text import TIME_NAME, TIME_NAMES, replace_times
 from seeknal.errors import Flaw
 from seeknal.project.schema import Definition, InvalidDefinitionError
-from seeknal.project.sql_text import QUOTED
 from seeknal.project.templates import TemplateError
-
-NAMES = ("start", "end", "start_ts", "end_ts", "start_date", "end_date")
-"""What templates of incremental nodes may use besides what all may."""
-
-_NAME = re.compile(rf"\{{\{{ (?P<name>{'|'.join(NAMES)}) \}}\}}")
-_PLACES = re.compile(rf"{QUOTED} | {_NAME.pattern.replace(' ', '[ ]')}", re.VERBOSE | re.DOTALL)
 
 
 class Mark:
@@ -35,8 +29,10 @@ class Mark:
         return f"\ue000{self._name}\ue001-\ue002:\ue003"
 
 
-MARKS = {name: Mark(name) for name in NAMES}
-_MARK = re.compile(rf"\ue000({'|'.join(NAMES)})\ue001-\ue002:\ue003")
+MARKS = {name: Mark(name) for name in TIME_NAMES}
+"""What templates of incremental nodes may use besides what all may."""
+
+_MARK = re.compile(rf"\ue000({'|'.join(TIME_NAMES)})\ue001-\ue002:\ue003")
 
 
 def named_again(sql: str) -> str:
@@ -121,12 +117,10 @@ def fill(sql: str, start: datetime, end: datetime, timezone: str) -> str:
         literals[f"{name}_ts"] = f"TIMESTAMP '{wall}'"
         literals[f"{name}_date"] = f"DATE '{local.date()}'"
 
-    def in_place(place: re.Match[str]) -> str:
-        if place["name"]:
-            return literals[place["name"]]
-        return _NAME.sub(lambda found: texts[found["name"]], place[0])
+    def in_quotes(text: str) -> str:
+        return TIME_NAME.sub(lambda found: texts[found["name"]], text)
 
-    return _PLACES.sub(in_place, sql)
+    return replace_times(sql, literals.__getitem__, in_quotes)
 
 
 def _comes_twice(local: datetime) -> bool:

@@ -6,7 +6,7 @@ Comments, strings and quoted identifiers are passed over, whatever stands in the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 QUOTED = r"""
@@ -17,6 +17,11 @@ QUOTED = r"""
     | \$(?P<tag>[A-Za-z_]*)\$.*?\$(?P=tag)\$
 """
 """A pattern, in verbose form, of all in which words are no names: comments and strings."""
+
+TIME_NAMES = ("start", "end", "start_ts", "end_ts", "start_date", "end_date")
+"""What stands for the interval that is computed, as in `{{ start }}`."""
+
+TIME_NAME = re.compile(rf"\{{\{{ (?P<name>{'|'.join(TIME_NAMES)}) \}}\}}")
 
 _FLAGS = re.VERBOSE | re.DOTALL | re.IGNORECASE
 _TOKENS = re.compile(
@@ -29,6 +34,7 @@ _TOKENS = re.compile(
     """,
     _FLAGS,
 )
+_TIMES = re.compile(rf"{QUOTED} | {TIME_NAME.pattern.replace(' ', '[ ]')}", re.VERBOSE | re.DOTALL)
 _SEMICOLON = re.compile(QUOTED + r"""| "(?:[^"]|"")*" | (?P<semicolon>;)""", _FLAGS)
 
 
@@ -53,6 +59,16 @@ def mentions(sql: str) -> Iterator[Mention]:
         elif match["kind"] is not None:
             target = f"{match['kind'].lower()}.{match['name']}"
             yield Mention("table", target, match.start(), match.end())
+
+
+def replace_times(
+    sql: str, by_name: Callable[[str], str], in_quotes: Callable[[str], str] = str
+) -> str:
+    """A text with something else for each `{{ start }}`.
+
+    in_quotes: gets each comment and string whole, and gives what should stand there.
+    """
+    return _TIMES.sub(lambda m: by_name(m["name"]) if m["name"] else in_quotes(m[0]), sql)
 
 
 def first_statement(sql: str) -> str:

@@ -1,0 +1,262 @@
+"""SQL as tokens: whether two texts differ in formatting only, and where things stand."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.tokens import Token, TokenType
+
+MOST_TOKENS = 300_000
+DEEPEST = 300
+LONGEST_CHAIN = 500
+MOST_JOINS = 3_000
+
+_OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
+_CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
+_EXACT = {
+    TokenType.STRING,
+    TokenType.IDENTIFIER,
+    TokenType.HEREDOC_STRING,
+    TokenType.RAW_STRING,
+    TokenType.BYTE_STRING,
+    TokenType.NATIONAL_STRING,
+    TokenType.UNICODE_STRING,
+    TokenType.NATIONAL_RAW_STRING,
+    TokenType.HINT,
+}
+_END_OF_LIST = {
+    TokenType.FROM,
+    TokenType.WHERE,
+    TokenType.GROUP_BY,
+    TokenType.HAVING,
+    TokenType.QUALIFY,
+    TokenType.ORDER_BY,
+    TokenType.LIMIT,
+    TokenType.OFFSET,
+    TokenType.FETCH,
+    TokenType.UNION,
+    TokenType.INTERSECT,
+    TokenType.EXCEPT,
+    TokenType.WINDOW,
+    TokenType.SEMICOLON,
+    TokenType.INTO,
+    TokenType.USING,
+}
+_SHOW_THEIR_CASE = (
+    "json columns pivot unpivot struct row alias typeof describe summarize map unnest to_ table_"
+).split()
+_CASE_IS_KEPT = {"mysql", "clickhouse", "doris", "starrocks", "singlestore", "fabric"}
+NAMES_BY_MEANING = frozenset(
+    "duckdb postgres redshift materialize risingwave bigquery trino presto athena spark spark2 "
+    "databricks hive clickhouse".split()
+)
+"""Dialects in which the name of a column without one doesn't depend on spaces in the text."""
+
+
+class Text:
+    """A text of a dialect, with its tokens."""
+
+    def __init__(self, sql: str, dialect: str) -> None:
+        self.sql = sql
+        self.name = dialect
+        self.dialect: Dialect = Dialect.get_or_raise(dialect)
+        self.tokens: list[Token] = self.dialect.tokenize(sql)
+        while self.tokens and self.tokens[-1].token_type is TokenType.SEMICOLON:
+            self.tokens.pop()
+        self._ranges: list[tuple[int, int, int, int]] | None = None
+        self._newlines: list[int] | None = None
+
+    @property
+    def case_is_kept(self) -> bool:
+        """Whether names that differ in case only may be different names."""
+        return self.name in _CASE_IS_KEPT
+
+    def too_much(self) -> str | None:
+        """Why a parser is better not asked, or None."""
+        if len(self.tokens) > MOST_TOKENS:
+            return f"the query has more than {MOST_TOKENS} tokens"
+        depth = chain = joins = 0
+        for token in self.tokens:
+            kind = token.token_type
+            chain = chain + 1 if kind is TokenType.L_BRACKET else chain
+            joins += kind is TokenType.JOIN or kind is TokenType.FROM
+            if kind in _OPENING:
+                depth += 1
+                if depth > DEEPEST:
+                    return f"the query is nested more than {DEEPEST} deep"
+            elif kind in _CLOSING:
+                depth -= 1
+            elif kind is TokenType.COMMA:
+                chain = 0
+        if chain > LONGEST_CHAIN or joins > MOST_JOINS:
+            return "the query is too long to be parsed in reasonable time"
+        return None
+
+    def line(self, node: exp.Expr | None) -> int | None:
+        """The line on which a node begins, counted from 1."""
+        if node is None:
+            return None
+        starts = [n.meta["start"] for n in node.walk() if "start" in n.meta]
+        if not starts:
+            return None
+        if self._newlines is None:
+            self._newlines = [i for i, character in enumerate(self.sql) if character == "\n"]
+        return bisect_right(self._newlines, min(starts) - 1) + 1
+
+    def written(self, node: exp.Expr) -> str:
+        """The word of the text that a node keeps the place of, in lower case; "" if none."""
+        meta = node.meta
+        if "start" not in meta:
+            return ""
+        return self.sql[meta["start"] : meta["end"] + 1].lower()
+
+    def generated_name(self, node: exp.Expr) -> str:
+        """What stands for the name that an engine gives to a column without one.
+
+        Two columns have the same name if this is the same and they compute the same: parentheses
+        and the two spellings of a cast and of unequal don't show in names that are made from the
+        parsed expression. Other dialects make them from the text, so there it is all of it.
+        """
+        places = [n.meta for n in node.walk() if "start" in n.meta]
+        if not places:
+            return node.sql(self.name)
+        first = min(place["start"] for place in places)
+        last = max(place["end"] for place in places)
+        chosen = (0, len(self.tokens) - 1, 0, len(self.sql))
+        for found in self._lists():
+            if found[2] <= first and last <= found[3] and found[3] - found[2] < chosen[3] - chosen[2]:
+                chosen = found
+        begin, end, start, stop = chosen
+        if self.name not in NAMES_BY_MEANING:
+            return self.sql[start : stop + 1]
+        return " ".join(self._words(self.tokens[begin : end + 1]))
+
+    def _words(self, tokens: list[Token]) -> Iterator[str]:
+        for token in tokens:
+            kind = token.token_type
+            if kind in _OPENING or kind in _CLOSING or kind in (TokenType.DCOLON, TokenType.ALIAS):
+                continue
+            text = token.text
+            if kind is TokenType.STRING:
+                yield "'" + text.replace("'", "''") + "'"
+            elif kind is TokenType.NEQ:
+                yield "<>"
+            elif text.lower() not in ("cast", "as"):
+                word = text.lower()
+                yield "coalesce" if word == "ifnull" and self.name == "duckdb" else word
+
+    def _lists(self) -> list[tuple[int, int, int, int]]:
+        """Where each element of each SELECT list stands: by token, and by character."""
+        if self._ranges is None:
+            self._ranges = list(self._find_lists())
+        return self._ranges
+
+    def _find_lists(self) -> Iterator[tuple[int, int, int, int]]:
+        tokens = self.tokens
+        open_lists: list[list[int]] = []
+        depth = 0
+
+        def close(end: int) -> tuple[int, int, int, int] | None:
+            begin = open_lists[-1][1]
+            if begin > end:
+                return None
+            return begin, end, tokens[begin].start, tokens[end].end
+
+        for i, token in enumerate(tokens):
+            kind = token.token_type
+            if kind in _OPENING:
+                depth += 1
+            elif kind in _CLOSING:
+                while open_lists and open_lists[-1][0] == depth:
+                    if found := close(i - 1):
+                        yield found
+                    open_lists.pop()
+                depth -= 1
+            elif kind is TokenType.SELECT:
+                open_lists.append([depth, i + 1])
+            elif open_lists and open_lists[-1][0] == depth:
+                if kind is TokenType.COMMA or kind in _END_OF_LIST:
+                    if found := close(i - 1):
+                        yield found
+                    if kind is TokenType.COMMA:
+                        open_lists[-1][1] = i + 1
+                    else:
+                        open_lists.pop()
+                elif kind in (TokenType.DISTINCT, TokenType.ALL) and open_lists[-1][1] == i:
+                    open_lists[-1][1] = i + 1
+        while open_lists:
+            if found := close(len(tokens) - 1):
+                yield found
+            open_lists.pop()
+
+
+def differ_in_formatting_only(old: Text, new: Text) -> bool:
+    """Whether two texts are the same tokens.
+
+    Spaces, comments and the case of keywords mean nothing to any engine. The case of names that
+    are not quoted means nothing where the dialect folds it, unless something in the query turns
+    names into values. Where an engine names a column after the text of its expression, that text
+    must be the same too.
+    """
+    if len(old.tokens) != len(new.tokens):
+        return False
+    case_differs = False
+    keep_case = old.case_is_kept
+    for a, b in zip(old.tokens, new.tokens, strict=True):
+        kind = a.token_type
+        if kind is not b.token_type:
+            return False
+        if a.text != b.text:
+            if kind in _EXACT or a.text.upper() != b.text.upper():
+                return False
+            if kind is TokenType.VAR:
+                if keep_case:
+                    return False
+                case_differs = True
+    if case_differs and (shows_case(old) or shows_case(new)):
+        return False
+    return old.name in NAMES_BY_MEANING or _same_name_texts(old, new)
+
+
+def shows_case(text: Text) -> bool:
+    """Whether a query may turn the names of columns into values."""
+    return any(
+        token.token_type is TokenType.L_BRACE
+        or (
+            token.token_type not in _EXACT
+            and any(word in token.text.lower() for word in _SHOW_THEIR_CASE)
+        )
+        for token in text.tokens
+    )
+
+
+def same_spelling(old: Text, new: Text) -> bool:
+    """Whether all names that two texts share have the same case in both."""
+
+    def spelled(text: Text) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for token in text.tokens:
+            if token.token_type not in (TokenType.STRING, TokenType.NUMBER):
+                found.setdefault(token.text.lower(), set()).add(token.text)
+        return found
+
+    a, b = spelled(old), spelled(new)
+    return all(a[name] == b[name] for name in a.keys() & b.keys())
+
+
+def _same_name_texts(old: Text, new: Text) -> bool:
+    if old.sql == new.sql:
+        return True
+    for a, b in zip(old._lists(), new._lists(), strict=True):
+        tokens = old.tokens[a[0] : a[1] + 1]
+        plain = {TokenType.VAR, TokenType.IDENTIFIER, TokenType.DOT, TokenType.STAR}
+        if all(token.token_type in plain for token in tokens):
+            continue
+        if len(tokens) > 2 and tokens[-2].token_type is TokenType.ALIAS:
+            continue
+        if old.sql[a[2] : a[3] + 1] != new.sql[b[2] : b[3] + 1]:
+            return False
+    return True
