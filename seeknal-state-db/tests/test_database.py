@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,21 @@ def test_tables_of_an_older_version_are_upgraded(
             assert "owner" in {column["name"] for column in columns}
 
 
+def test_tables_without_what_pointers_stand_for_are_upgraded(backend: DatabaseBackend) -> None:
+    dev = backend.save_environment(Environment("dev", {"a": "1"}, {"a": "r"}))
+    with backend._db.writing() as connection:
+        own = schema.schema_of(connection.dialect)
+        for column in ("definition", "address"):
+            table = f"{own}.pointers" if own else "pointers"
+            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute(schema.version.update().values(version=1))
+    backend.close()
+    backend.initialize()
+    assert backend.get_environment("dev") == dev
+    told = backend.save_environment(replace(dev, definitions={"a": "{}"}, addresses={"a": "2"}))
+    assert backend.get_environment("dev") == told
+
+
 def test_an_upgrade_that_fails_changes_nothing(
     backend: DatabaseBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,7 +148,9 @@ def test_tables_of_a_newer_version_are_refused_and_left_alone(
     backend.create_run("r")
     with backend._db.writing() as connection:
         connection.execute(schema.version.update().values(version=99))
-    with pytest.raises(StateError, match="tables have version 99, and this one knows up to 1"):
+    with pytest.raises(
+        StateError, match=f"tables have version 99, and this one knows up to {len(STEPS)}"
+    ):
         DatabaseBackend(url=url).initialize()
     with backend._db.reading() as connection:
         assert version_of(connection) == 99

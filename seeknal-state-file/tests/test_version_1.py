@@ -34,7 +34,7 @@ STATES = [
     NodeState(RUNS[1].run_id, "source.A", "failed", error="oh"),
 ]
 ENVIRONMENTS = [
-    Environment(name, {"source.A": name}, {"source.A": "q"}, JANUARY, JANUARY, 3)
+    Environment(name, {"source.A": name}, {"source.A": "q"}, {}, {}, JANUARY, JANUARY, 3)
     for name in ("prod", "Dev", "dev", "café", "a~b", ".hidden", "l" * 128)
 ]
 RECORDS: Contents = {

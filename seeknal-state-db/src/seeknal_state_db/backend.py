@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cache
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from threading import get_ident
 from typing import Any
@@ -330,19 +330,14 @@ class DatabaseBackend:
             {"_environment": saved.name, "_node_id": node_id} for node_id in before.keys() - after
         ]
         fresh = [
-            {
-                "environment": saved.name,
-                "node_id": node_id,
-                "snapshot": snapshot,
-                "refreshed": refreshed,
-            }
-            for node_id, (snapshot, refreshed) in after.items()
-            if before.get(node_id) != (snapshot, refreshed)
+            {"environment": saved.name, "node_id": node_id, **kept}
+            for node_id, kept in after.items()
+            if before.get(node_id) != kept
         ]
         if gone:
             connection.execute(sql.delete_pointer, gone)
         if fresh:
-            upsert = sql.upsert(self._dialect, "pointers", ("snapshot", "refreshed"))
+            upsert = sql.upsert(self._dialect, "pointers", tuple(sql.OF_POINTERS.values()))
             connection.execute(upsert, fresh)
 
     # --- Locks ------------------------------------------------------------------------------
@@ -488,13 +483,13 @@ def _parts(
     return [Part(*row) for row in connection.execute(statement, parameters)]
 
 
-def _pointers(environment: Environment | None) -> dict[str, tuple[str | None, str | None]]:
+def _pointers(environment: Environment | None) -> dict[str, dict[str, str | None]]:
+    """What is kept of each node, by column."""
     if environment is None:
         return {}
-    read, refreshed = environment.pointers, environment.refreshed
-    return {
-        node_id: (read.get(node_id), refreshed.get(node_id)) for node_id in {**read, **refreshed}
-    }
+    kept = {column: getattr(environment, name) for name, column in sql.OF_POINTERS.items()}
+    node_ids = dict.fromkeys(chain.from_iterable(kept.values()))
+    return {i: {column: values.get(i) for column, values in kept.items()} for i in node_ids}
 
 
 def _environments(rows: Iterable[sa.Row[Any]]) -> Iterator[Environment]:
@@ -502,11 +497,14 @@ def _environments(rows: Iterable[sa.Row[Any]]) -> Iterator[Environment]:
     for name, group in groupby(rows, key=lambda row: row.name):
         of_one = list(group)
         first = of_one[0]
+        kept: dict[str, Any] = {
+            field: {row.node_id: v for row in of_one if (v := getattr(row, column)) is not None}
+            for field, column in sql.OF_POINTERS.items()
+        }
         yield Environment(
             name,
-            {r.node_id: r.snapshot for r in of_one if r.snapshot is not None},
-            {r.node_id: r.refreshed for r in of_one if r.refreshed is not None},
-            first.created_at,
-            first.updated_at,
-            first.version,
+            created_at=first.created_at,
+            updated_at=first.updated_at,
+            version=first.version,
+            **kept,
         )

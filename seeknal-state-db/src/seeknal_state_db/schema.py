@@ -109,6 +109,8 @@ pointers = sa.Table(
     sa.Column("node_id", Name, primary_key=True),
     sa.Column("snapshot", sa.Text, comment="what is read"),
     sa.Column("refreshed", sa.Text, comment="the run that was asked to compute it anew"),
+    sa.Column("definition", sa.Text, comment="what the node was when this was right, as JSON"),
+    sa.Column("address", sa.Text, comment="which snapshot this stands for, if not for itself"),
 )
 
 locks = sa.Table(
@@ -144,7 +146,16 @@ def _create(connection: sa.Connection) -> None:
     connection.execute(version.insert().values(of="seeknal", version=0))
 
 
-STEPS: Sequence[Callable[[sa.Connection], None]] = (_create,)
+def _add_what_pointers_stand_for(connection: sa.Connection) -> None:
+    own = schema_of(connection.dialect)
+    there = {c["name"] for c in sa.inspect(connection).get_columns(pointers.name, schema=own)}
+    table = f"{own}.{pointers.name}" if own else pointers.name
+    for name in ("definition", "address"):
+        if name not in there:
+            connection.execute(sa.text(f"ALTER TABLE {table} ADD COLUMN {name} TEXT"))
+
+
+STEPS: Sequence[Callable[[sa.Connection], None]] = (_create, _add_what_pointers_stand_for)
 """Each brings the tables from the version that is its index to the next one."""
 
 

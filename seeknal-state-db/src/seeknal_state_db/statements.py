@@ -24,6 +24,14 @@ TABLES = {
     table.name: table for table in (runs, node_states, intervals, environments, pointers, locks)
 }
 
+OF_POINTERS = {
+    "pointers": "snapshot",
+    "refreshed": "refreshed",
+    "definitions": "definition",
+    "addresses": "address",
+}
+"""What is kept of each node in an environment: fields of one, and the columns that hold them."""
+
 
 def equal(*columns: sa.Column[Any]) -> sa.ColumnElement[bool]:
     """Each column is the parameter by its name, with an underscore before it."""
@@ -92,7 +100,9 @@ delete_part = intervals.delete().where(_of_ledger, equal(intervals.c.start_at))
 delete_ledger = intervals.delete().where(_of_ledger)
 
 _environments = (
-    sa.select(environments, pointers.c.node_id, pointers.c.snapshot, pointers.c.refreshed)
+    sa.select(
+        environments, pointers.c.node_id, *(pointers.c[name] for name in OF_POINTERS.values())
+    )
     .join_from(environments, pointers, isouter=True)
     .order_by(environments.c.name, pointers.c.node_id)
 )

@@ -165,7 +165,10 @@ class Environment(Record):
     """A name, and for every node the snapshot that is read under that name.
 
     pointers: node id -> snapshot id. refreshed: node id -> the run in which it was last asked to
-    be computed anew although nothing had changed. version: counts its writes.
+    be computed anew although nothing had changed. definitions: node id -> as JSON, what the node
+    was when its pointer was last found to be right. addresses: node id -> the id that its snapshot
+    would have if that had been computed then, where its pointer is another: nothing that it reads
+    of what changed since makes a difference. version: counts its writes.
     """
 
     what: ClassVar[str] = "An environment"
@@ -174,6 +177,8 @@ class Environment(Record):
     name: str
     pointers: Mapping[str, str] = field(default_factory=dict)
     refreshed: Mapping[str, str] = field(default_factory=dict)
+    definitions: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, str] = field(default_factory=dict)
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     updated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     version: int = 0

@@ -397,6 +397,9 @@ class StateBackendSuite(Suite):
             with pytest.raises(ConflictError, match="'dev' was changed by someone else"):
                 backend.save_environment(stale)
         assert backend.get_environment("dev") == second
+        told = replace(second, definitions={"a": '{"id": "a"}', "c": "{}"}, addresses={"b": "4"})
+        second = backend.save_environment(told)
+        assert backend.get_environment("dev") == second
         third = backend.save_environment(replace(second, pointers={}, refreshed={}))
         assert backend.get_environment("dev") == third
         with pytest.raises(ConflictError, match="it is gone"):

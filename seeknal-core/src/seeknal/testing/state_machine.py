@@ -179,7 +179,7 @@ environments = st.builds(
     Environment,
     names,
     st.dictionaries(nodes, texts, max_size=3),
-    st.dictionaries(nodes, texts, max_size=2),
+    *(st.dictionaries(nodes, texts, max_size=2) for _ in ("refreshed", "definitions", "addresses")),
     st.sampled_from([_time(0), _time(1)]),
     times,
     st.integers(0, 3),
