@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -86,8 +86,10 @@ def check_timezone(value: str) -> str:
 class Settings(BaseModel):
     """What a project's `seeknal_project.yml` says.
 
-    storage: a folder relative to the project, or an fsspec URL. classifiers: asked in this order.
-    params: what templates see as `params`.
+    storage: a folder relative to the project, or an fsspec URL. classifiers: asked in this order;
+    by default those of "sqlglot" and "text" that are installed. impact: how far a change of a node
+    reaches: along the columns that are read, or to all that is made from the node. params: what
+    templates see as `params`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -101,7 +103,8 @@ class Settings(BaseModel):
     scheduler: Written = Choice(name="cron")
     engine: Written = Choice(name="duckdb")
     executor: Written = Choice(name="local")
-    classifiers: list[str] = ["text"]
+    classifiers: list[str] | None = None
+    impact: Literal["column", "node"] = "column"
     plugins: PluginSettings = PluginSettings()
     params: dict[str, Any] = {}
     profile: str | None = Field(None, description="understood, and without effect")

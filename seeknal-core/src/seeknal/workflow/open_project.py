@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from seeknal.config import Choice, Settings, find_root, load_settings
+from seeknal.dag.judge import Judge
 from seeknal.dag.manifest import Manifest, Node
 from seeknal.errors import Flaw, MissingPluginError, RequestError
 from seeknal.factories import resolve_paths
@@ -18,10 +19,12 @@ from seeknal.plugins import Plugins
 from seeknal.project.loader import Loaded, load
 from seeknal.project.source_files import ContentVersions
 from seeknal.state.backend import StateBackend
+from seeknal.state.records import Environment
 from seeknal.workflow.engine import Engine, Workspace
 from seeknal.workflow.executor import Executor
 from seeknal.workflow.intervals import LAST, range_of
 from seeknal.workflow.scheduler import Scheduler
+from seeknal.workflow.standing import Standing
 
 T = TypeVar("T")
 
@@ -108,6 +111,15 @@ class OpenProject:
             choice = self.settings.scheduler.instead(name)
             self._schedulers[name] = self._provider(SCHEDULER, choice)
         return self._schedulers[name]
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Who judges edits of SQL. Raises what `Plugins.get` does for a classifier."""
+        return Judge.of(self.settings.classifiers, self.plugins)
+
+    def standing(self, environment: Environment) -> Standing:
+        """An environment, compared with this project."""
+        return Standing(self.manifest, environment, lambda: self.judge, self.settings.impact)
 
     @cached_property
     def contents(self) -> ContentVersions:

@@ -8,13 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from seeknal.dag.fingerprint import (
-    definition_hashes,
-    incremental_snapshot_id,
-    is_incremental,
-    snapshot_id,
-    version_of_parts,
-)
+from seeknal.dag.diff import BY_COLUMN
+from seeknal.dag.fingerprint import is_incremental, snapshot_id, version_of_parts
+from seeknal.dag.judge import Judge
 from seeknal.dag.manifest import Manifest, Node
 from seeknal.errors import BuildError, RequestError
 from seeknal.project.source_files import ContentVersions, files_of, reads_files
@@ -24,6 +20,7 @@ from seeknal.workflow.batches import due, in_batches, to_compute
 from seeknal.workflow.engine import Engine, Snapshot
 from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.scheduler import Scheduler
+from seeknal.workflow.standing import Standing, is_spared
 from seeknal.workflow.task import Task, label
 
 
@@ -33,9 +30,11 @@ class Plan:
 
     snapshots: where the environment's pointers are to go, node id -> snapshot id, as far as that
     is known. tasks: what must be computed for that, every one behind those that it needs.
-    unchanged: nodes whose pointer is already there. reused: nodes whose snapshot exists and only
-    needs a pointer. waiting: nodes for which what they read isn't there yet, and why. parts: what
-    the snapshots of incremental nodes hold before the run.
+    unchanged: nodes whose pointer stays. spared: those of them that an edit did come near, without
+    a difference to them. reused: nodes whose snapshot exists and only needs a pointer. addresses:
+    of nodes that keep a pointer, the id of the snapshot that it stands for. waiting: nodes for
+    which what they read isn't there yet, and why. parts: what the snapshots of incremental nodes
+    hold before the run.
     """
 
     environment: str
@@ -43,6 +42,8 @@ class Plan:
     tasks: tuple[Task, ...]
     unchanged: tuple[str, ...]
     reused: tuple[str, ...]
+    spared: tuple[str, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict)
     waiting: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, Sequence[Part]] = field(default_factory=dict)
 
@@ -53,7 +54,8 @@ class Circumstances:
 
     selected: ids of the nodes to bring up to date; the others stay at their pointers. held: what a
     snapshot of a node holds. bounds: the first and last time to compute, None for no such limit.
-    batch_size: over what the nodes say.
+    judge: who judges edits of SQL. impact: how far edits are followed, as `ManifestDiff.compare`
+    takes it. batch_size: over what the nodes say.
     """
 
     root: Path
@@ -64,6 +66,8 @@ class Circumstances:
     held: Callable[[str, str], Sequence[Part]]
     scheduler: Callable[[str], Scheduler]
     now: datetime
+    judge: Callable[[], Judge] = Judge.of
+    impact: str = BY_COLUMN
     bounds: tuple[str | None, str | None] = (None, None)
     batch_size: int | None = None
 
@@ -98,7 +102,8 @@ class _Planner:
 
     def __init__(self, manifest: Manifest, environment: Environment, given: Circumstances) -> None:
         self._manifest, self._environment, self._given = manifest, environment, given
-        self._definitions = definition_hashes(manifest) if self._any_incremental else {}
+        self._standing = Standing(manifest, environment, given.judge, given.impact)
+        self._there = self._pointers_that_lead_somewhere()
         self._snapshots: dict[str, str] = {}
         """Of each node, what is read of it in this run: empty where that isn't known yet."""
         self._versions: dict[str, str] = {}
@@ -109,10 +114,19 @@ class _Planner:
         self._whole: dict[str, Task] = {}
         self._waiting: dict[str, str] = {}
         self._ready: list[str] = []
+        self._addresses: dict[str, str] = {}
+        self._moved: set[str] = set()
+        """Nodes that come to something else for another reason than that something was edited."""
 
-    @property
-    def _any_incremental(self) -> bool:
-        return any(node.incremental for node in self._manifest.nodes.values())
+    def _pointers_that_lead_somewhere(self) -> set[str]:
+        """Of the selected nodes that are computed whole, those whose snapshot is still there."""
+        pointers = self._environment.pointers
+        shown = [
+            Snapshot(i, pointers[i])
+            for i, node in self._manifest.nodes.items()
+            if i in pointers and i in self._given.selected and not node.incremental
+        ]
+        return {snapshot.node_id for snapshot in self._given.engine.existing(shown)}
 
     def plan(self) -> Plan:
         for node_id in self._manifest.order:
@@ -142,6 +156,8 @@ class _Planner:
             tasks=_without_what_is_there(tasks, there),
             unchanged=tuple(i for i in done if pointers.get(i) == self._snapshots[i]),
             reused=tuple(i for i in done if pointers.get(i) != self._snapshots[i]),
+            spared=tuple(i for i in done if self._is_noted_otherwise(i)),
+            addresses=self._addresses,
             waiting=self._waiting,
             parts=self._parts,
         )
@@ -181,7 +197,7 @@ class _Planner:
             return
         above = self._read_whole(node)
         for node_id in (i for i in self._manifest.order if i in above):
-            if node_id in self._given.selected or self._is_present(node_id):
+            if node_id in self._given.selected or self._is_present(self._manifest.nodes[node_id]):
                 continue
             raise RequestError(
                 f"{node.id} needs {node_id}, which, or what it reads, has changed since it was "
@@ -200,18 +216,13 @@ class _Planner:
                 todo += () if other.incremental else other.inputs
         return found
 
-    def _is_present(self, node_id: str) -> bool:
-        """Whether a node that is not selected is shown as its present definition makes it."""
-        node = self._manifest.nodes[node_id]
-        refresh = self._environment.refreshed.get(node_id, "")
+    def _is_present(self, node: Node) -> bool:
+        """Whether a node that is not selected shows what its present definition makes of the
+        present data."""
+        pointer = self._environment.pointers.get(node.id)
         if node.incremental:
-            present = incremental_snapshot_id(node, self._definitions, refresh)
-        else:
-            versions = {i: self._versions.get(i, "") for i in node.inputs}
-            if not all(versions.values()):
-                return False
-            present = snapshot_id(node, versions, self._content(node), refresh)
-        return self._snapshots.get(node_id) == present
+            return self._standing.incremental_snapshot(node) == pointer
+        return pointer is not None and self._pointer_stands(node, self._address(node))
 
     def _reason_to_wait(self, node: Node) -> str | None:
         for input_id in node.inputs:
@@ -227,12 +238,14 @@ class _Planner:
     def _plan_batches(self, node: Node) -> None:
         given, timing = self._given, node.incremental
         assert timing is not None
-        refresh = self._environment.refreshed.get(node.id, "")
-        snapshot = incremental_snapshot_id(node, self._definitions, refresh)
+        snapshot = self._standing.incremental_snapshot(node)
+        self._addresses[node.id] = self._standing.incremental_address(node)
         holds = self._hold(node.id, snapshot)
         intervals = due(node, given.scheduler(timing.scheduler), given.now, given.bounds, holds)
         available = [self._batches[i].holds for i in node.inputs if i in self._batches]
         wanted = to_compute(intervals, holds, timing.lookback, available)
+        if wanted or snapshot != self._environment.pointers.get(node.id):
+            self._moved.add(node.id)
         if wanted:
             self._versions[node.id] = ""
             self._add_batches(
@@ -268,16 +281,63 @@ class _Planner:
     # --- Nodes that are computed whole ------------------------------------------------------
 
     def _plan_whole(self, node: Node) -> None:
+        address = self._address(node)
+        if node.id in self._there and self._pointer_stands(node, address):
+            pointer = self._environment.pointers[node.id]
+            self._snapshots[node.id] = self._versions[node.id] = pointer
+            self._addresses[node.id] = address
+            self._ready.append(node.id)
+            return
+        if not self._is_as_before(node):
+            self._moved.add(node.id)
         content = self._content(node)
-        versions = {i: self._versions[i] for i in node.inputs}
-        snapshot = ""
-        if all(versions.values()):
-            refresh = self._environment.refreshed.get(node.id, "")
-            snapshot = snapshot_id(node, versions, content, refresh)
-        task = self._task(node, snapshot, content=content, needs=self._needs(node))
-        self._snapshots[node.id] = self._versions[node.id] = snapshot
+        task = self._task(node, address, content=content, needs=self._needs(node))
+        self._snapshots[node.id] = self._versions[node.id] = address
         self._whole[node.id] = task
         self._tasks.append(task)
+
+    def _address(self, node: Node) -> str:
+        """What its snapshot is called when it is computed now; empty where that isn't known yet."""
+        versions = {i: self._versions.get(i, "") for i in node.inputs}
+        if not all(versions.values()):
+            return ""
+        refresh = self._standing.refresh(node.id)
+        return snapshot_id(node, versions, self._content(node), refresh)
+
+    def _pointer_stands(self, node: Node, address: str) -> bool:
+        """Whether computing it at this address would only give again what its pointer shows."""
+        if not address:
+            return False
+        if self._standing.address(node.id) == address:
+            return True
+        return self._is_as_before(node) and is_spared(self._standing.effects.get(node.id))
+
+    def _is_as_before(self, node: Node) -> bool:
+        """Whether it would come to what its pointer shows if nothing had been edited."""
+        before = self._standing.before(node.id)
+        if before is None or any(i in self._moved for i in before.inputs):
+            return False
+        versions = {i: self._version_shown(i) for i in before.inputs}
+        if not all(versions.values()):
+            return False
+        address = snapshot_id(
+            before, versions, self._content(before), self._standing.refresh(node.id)
+        )
+        return self._standing.address(node.id) == address
+
+    def _version_shown(self, node_id: str) -> str:
+        """The version of what the environment shows of a node before this run."""
+        pointer = self._environment.pointers.get(node_id, "")
+        if is_incremental(pointer):
+            return version_of_parts(pointer, self._given.held(node_id, pointer))
+        return pointer
+
+    def _is_noted_otherwise(self, node_id: str) -> bool:
+        """Whether a pointer stays although what it stands for is called otherwise now."""
+        address = self._addresses.get(node_id)
+        pointer = self._environment.pointers.get(node_id)
+        stays = pointer is not None and pointer == self._snapshots[node_id]
+        return stays and address is not None and self._standing.address(node_id) != address
 
     def _task(self, node: Node, snapshot: str, **more: object) -> Task:
         return Task(

@@ -15,6 +15,7 @@ from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.intervals import FIRST, LAST
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.plan import Plan
+from seeknal.workflow.standing import definition_text
 from seeknal.workflow.task import RunSummary
 
 ATTEMPTS = 20
@@ -29,12 +30,11 @@ def publish(project: OpenProject, plan: Plan, summary: RunSummary) -> tuple[str,
     publishing = _Publishing(project, plan, summary)
     for attempt in range(ATTEMPTS):
         current = project.state.get_environment(plan.environment) or Environment(plan.environment)
-        pointers, behind = publishing.moved(current.pointers)
-        if pointers == current.pointers and current.version:
+        moved, behind = publishing.moved(current)
+        if moved == current and current.version:
             return behind
-        now = datetime.now(UTC)
         try:
-            project.state.save_environment(replace(current, pointers=pointers, updated_at=now))
+            project.state.save_environment(replace(moved, updated_at=datetime.now(UTC)))
         except ConflictError:
             if attempt == ATTEMPTS - 1:
                 raise
@@ -58,24 +58,39 @@ class _Publishing:
             for i in project.manifest.order
             if i in wanted and (i in self._done or is_incremental(wanted[i]))
         }
+        self._addresses = plan.addresses
+        self._definitions = {i: definition_text(self._nodes[i]) for i in self._wanted}
 
-    def moved(self, current: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
-        """All pointers as they should be, and the nodes that stay behind."""
-        pointers = {i: snapshot for i, snapshot in current.items() if i in self._nodes}
+    def moved(self, current: Environment) -> tuple[Environment, tuple[str, ...]]:
+        """The environment with all pointers as they should be, and the nodes that stay behind."""
+        pointers, definitions, addresses = (
+            {i: value for i, value in values.items() if i in self._nodes}
+            for values in (current.pointers, current.definitions, current.addresses)
+        )
         behind = []
         for node_id, snapshot in self._wanted.items():
-            if pointers.get(node_id) == snapshot:
-                continue
-            if self._may_move(node_id, pointers):
+            if pointers.get(node_id) != snapshot:
+                if not self._may_move(node_id, pointers):
+                    behind += [node_id] if node_id in self._done else []
+                    continue
                 pointers[node_id] = snapshot
-            elif node_id in self._done:
-                behind.append(node_id)
-        return pointers, tuple(behind)
+            elif not self._inputs_are_there(node_id, pointers):
+                continue
+            definitions[node_id] = self._definitions[node_id]
+            addresses.pop(node_id, None)
+            address = self._addresses.get(node_id, snapshot)
+            if address != snapshot:
+                addresses[node_id] = address
+        moved = replace(current, pointers=pointers, definitions=definitions, addresses=addresses)
+        return moved, tuple(behind)
+
+    def _inputs_are_there(self, node_id: str, pointers: Mapping[str, str]) -> bool:
+        inputs = (i for i in self._nodes[node_id].inputs if i in self._wanted)
+        return all(pointers.get(i) == self._wanted[i] for i in inputs)
 
     def _may_move(self, node_id: str, pointers: Mapping[str, str]) -> bool:
         """What is shown together must have been made from each other."""
-        inputs = (i for i in self._nodes[node_id].inputs if i in self._wanted)
-        if any(pointers.get(i) != self._wanted[i] for i in inputs):
+        if not self._inputs_are_there(node_id, pointers):
             return False
         old, new = pointers.get(node_id), self._wanted[node_id]
         if not is_incremental(new):

@@ -152,6 +152,8 @@ def _plan(project: OpenProject, environment: Environment, request: RunRequest, r
         held=project.state.get_parts,
         scheduler=project.scheduler,
         now=datetime.now(UTC),
+        judge=lambda: project.judge,
+        impact=project.settings.impact,
         bounds=(request.start, request.end),
         batch_size=request.batch_size,
     )

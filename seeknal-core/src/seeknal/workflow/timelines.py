@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import takewhile
 
-from seeknal.dag.fingerprint import definition_hashes, incremental_snapshot_id
 from seeknal.dag.manifest import Incremental, Node
 from seeknal.errors import RequestError
 from seeknal.names import check_name
@@ -18,6 +17,7 @@ from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.intervals import LAST, intervals_between, not_contained, range_of, tick_before
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.runner import new_run_id, selected_nodes
+from seeknal.workflow.standing import definition_text
 from seeknal.workflow.task import label
 
 
@@ -59,13 +59,13 @@ def timelines(
             f"{among} is incremental: a node is, when it has `schedule:` and `incremental:`."
         )
     found = _environment(project, environment)
-    hashes = definition_hashes(manifest)
+    standing = project.standing(found)
     now = datetime.now(UTC)
     lines = []
     for node in nodes:
         timing = node.incremental
         assert timing is not None
-        snapshot = incremental_snapshot_id(node, hashes, found.refreshed.get(node.id, ""))
+        snapshot = standing.incremental_snapshot(node)
         held = IntervalSet(project.state.get_completed_intervals(node.id, snapshot))
         if schedule:
             timing = replace(timing, schedule=schedule, scheduler=project.settings.scheduler.name)
@@ -229,11 +229,9 @@ def _forget(
         shared = [i for i in gone if any(e.pointers.get(i) == lines[i].snapshot for e in others)]
         if shared:
             found = _split(project, found, run_id, shared, lines)
-        hashes = definition_hashes(project.manifest)
+        standing = project.standing(found)
         for node_id, forgotten in gone.items():
-            node = project.manifest.nodes[node_id]
-            refresh = found.refreshed.get(node_id, "")
-            snapshot = incremental_snapshot_id(node, hashes, refresh)
+            snapshot = standing.incremental_snapshot(project.manifest.nodes[node_id])
             for start, end in forgotten:
                 state.remove_intervals(node_id, snapshot, start, end)
 
@@ -246,18 +244,29 @@ def _split(
     lines: dict[str, Timeline],
 ) -> Environment:
     """Give an environment snapshots of its own that hold the same parts."""
-    state, hashes = project.state, definition_hashes(project.manifest)
+    state = project.state
     refreshed = {**environment.refreshed, **dict.fromkeys(node_ids, run_id)}
-    pointers = dict(environment.pointers)
+    standing = project.standing(replace(environment, refreshed=refreshed))
+    pointers, addresses = dict(environment.pointers), dict(environment.addresses)
+    definitions = dict(environment.definitions)
     for node_id in node_ids:
         node = project.manifest.nodes[node_id]
-        snapshot = incremental_snapshot_id(node, hashes, run_id)
+        snapshot = standing.incremental_address(node)
         for start, end, name in state.get_parts(node_id, lines[node_id].snapshot):
             state.add_completed_interval(run_id, node_id, start, end, snapshot=snapshot, part=name)
         if pointers.get(node_id) == lines[node_id].snapshot:
             pointers[node_id] = snapshot
+            definitions[node_id] = definition_text(node)
+            addresses.pop(node_id, None)
     return state.save_environment(
-        replace(environment, refreshed=refreshed, pointers=pointers, updated_at=datetime.now(UTC))
+        replace(
+            environment,
+            pointers=pointers,
+            refreshed=refreshed,
+            definitions=definitions,
+            addresses=addresses,
+            updated_at=datetime.now(UTC),
+        )
     )
 
 
