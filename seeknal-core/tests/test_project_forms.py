@@ -504,6 +504,54 @@ def test_code_counts_by_what_it_does_and_not_by_how_it_is_laid_out(project: Proj
     assert code(f"{IMPORTS}ONE = 2\n@transform()\ndef t(ctx):\n    return 1\n") != first
 
 
+TWO = """\
+from seeknal.pipeline import transform
+
+LEAST = 3
+
+
+def helps_one(x):
+    return x + LEAST
+
+
+@transform(name="one", description="First")
+def one(ctx):
+    return helps_one(1)
+
+
+@transform(name="two")
+def two(ctx):
+    return 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("return 2", "return 3", {"two"}),
+        ("x + LEAST", "x - LEAST", {"one"}),
+        ("LEAST = 3", "LEAST = 4", {"one", "two"}),
+        ("First", "What comes first", set()),
+        ("def helps_one(x):", "def helps_one(x=print(1)):", {"one", "two"}),
+        ("\n\ndef helps_one", "\n\n@print\ndef helps_one", {"one", "two"}),
+        ("return 2", "return globals()['helps_one'](2)", {"one", "two"}),
+        ("return 2", "return getattr(two, 'helps_one')(2)", {"two"}),
+        ("\n\ndef helps_one", "\n\nclass Other:\n    pass\n\n\ndef helps_one", {"one", "two"}),
+        ("\n\ndef helps_one", "\n\ndef helps_none():\n    pass\n\n\ndef helps_one", set()),
+    ],
+)
+def test_a_node_is_told_by_the_code_that_it_can_reach(
+    project: Project, old: str, new: str, changed: set[str]
+) -> None:
+    def codes(text: str) -> dict[str, str]:
+        project.write("seeknal/nodes.py", text)
+        return {name: project.node(f"transform.{name}").config["code"] for name in ("one", "two")}
+
+    assert old in TWO
+    before, after = codes(TWO), codes(TWO.replace(old, new))
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
 # --- Where nodes are looked for -------------------------------------------------------------
 
 

@@ -22,6 +22,8 @@ OWN = {
     "intervals": "seeknal.cli.intervals:app",
     "parse": "seeknal.cli.inspecting:parse",
     "list": "seeknal.cli.inspecting:list_nodes",
+    "diff": "seeknal.cli.comparing:diff",
+    "lineage": "seeknal.cli.lineage:lineage",
     "query": "seeknal.cli.querying:query",
     "migrate-state": "seeknal.cli.migrating:migrate_state",
     "plugins": "seeknal.cli.listing_plugins:list_plugins",

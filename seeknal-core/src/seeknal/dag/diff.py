@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from seeknal.dag.classifier import UNCHANGED, Change, ChangeCategory, ColumnOf, Query, Reason
 from seeknal.dag.impact import Effect, Impact
@@ -64,12 +65,14 @@ class Step:
 class NodeImpact:
     """Why a node is rebuilt, or why it is spared.
 
+    status: "added", "edited", "reached" by what changes above it, or None when no edit comes near.
     category: None when nothing has changed in it. path: from the node that was edited to this one,
     each with what changes in it; empty for a node that no edit comes near. reads: what it reads of
     the changed nodes that it reads, where that is known.
     """
 
     node_id: str
+    status: str | None
     category: ChangeCategory | None
     change: Change
     reasons: tuple[Reason, ...]
@@ -77,9 +80,17 @@ class NodeImpact:
     reads: Mapping[str, tuple[str, ...]]
     judged_by: str | None = None
 
-    @property
-    def is_rebuilt(self) -> bool:
-        return self.category not in (None, ChangeCategory.METADATA)
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "status": self.status,
+            "category": self.category.value if self.category else None,
+            "change": _as_json(self.change),
+            "reasons": [reason._asdict() for reason in self.reasons],
+            "path": [{"node": s.node_id, "change": _as_json(s.change)} for s in self.path],
+            "reads": {node_id: list(columns) for node_id, columns in self.reads.items()},
+            "judged_by": self.judged_by,
+        }
 
 
 class ManifestDiff:
@@ -162,13 +173,14 @@ class ManifestDiff:
         effect = self.effects.get(node_id)
         if effect is None:
             why = (Reason("nothing that it is made from has changed"),)
-            return NodeImpact(node_id, None, UNCHANGED, why, (), {})
+            return NodeImpact(node_id, None, None, UNCHANGED, why, (), {})
         reads = self._reads(effect)
         reasons = effect.reasons
         if not effect.change and effect.inputs:
             reasons = (*reasons, *_why_spared(effect, reads))
         return NodeImpact(
             node_id,
+            effect.status,
             effect.change.category,
             effect.change,
             reasons,
@@ -199,6 +211,16 @@ class ManifestDiff:
         return {
             i: tuple(sorted(column for table, column in read if table == i)) for i in effect.inputs
         }
+
+
+def _as_json(change: Change) -> dict[str, Any]:
+    return {
+        "rows": change.rows,
+        "changed": sorted(change.changed),
+        "added": sorted(change.added),
+        "removed": sorted(change.removed),
+        "moved": change.moved,
+    }
 
 
 def _weight(change: Change) -> tuple[bool, bool, bool]:

@@ -44,6 +44,7 @@ class Queries:
 
     def __init__(self, manifest: Manifest, judge: Judge, dialect: str) -> None:
         self._manifest, self._judge, self._dialect = manifest, judge, dialect
+        self._lineages: dict[str, Lineage | None] = {}
         self._columns = _Columns(manifest, self)
         self._keys = _Keys(manifest)
 
@@ -57,9 +58,11 @@ class Queries:
 
     def lineage(self, node_id: str) -> Lineage | None:
         """What a node's columns are made from, or None where that can't be told."""
-        node = self._manifest.nodes.get(node_id)
-        query = self.of(node) if node else None
-        return self._judge.lineage(query) if query else None
+        if node_id not in self._lineages:
+            node = self._manifest.nodes.get(node_id)
+            query = self.of(node) if node else None
+            self._lineages[node_id] = self._judge.lineage(query) if query else None
+        return self._lineages[node_id]
 
 
 class _Columns(Mapping[str, tuple[str, ...]]):

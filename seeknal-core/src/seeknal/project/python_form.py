@@ -21,6 +21,7 @@ from seeknal.dag.manifest import Node
 from seeknal.errors import BuildError, Problem
 from seeknal.pipeline import Declared, collecting
 from seeknal.project.parsed import Code, Parsed, SourceFile, add_node
+from seeknal.project.python_code import canonical, reachable
 from seeknal.project.templates import Templates
 
 
@@ -40,13 +41,14 @@ def read(file: SourceFile, templates: Templates) -> Parsed:
     except BuildError as error:
         parsed.problems.append(Problem(str(error), file.path, error.line))
         return parsed
-    texts = [_canonical(tree), *(f"{p}\n{_canonical(t)}" for p, t in sorted(modules.items()))]
+    others = [f"{path}\n{canonical(module)}" for path, module in sorted(modules.items())]
     functions = {
         n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     for one in declared:
         name = one.function.__name__
         definition = functions.get(name)
+        texts = [reachable(tree, name), *others]
         add_node(
             parsed,
             file,
@@ -131,7 +133,7 @@ def forget_executed(root: Path) -> None:
 
 def _project_modules(
     root: Path, path: Path, tree: ast.AST, seen: set[str] | None = None
-) -> Iterator[tuple[str, ast.AST]]:
+) -> Iterator[tuple[str, ast.Module]]:
     """The project's own modules that a file imports, directly or through others."""
     seen = set() if seen is None else seen
     for name in _imported(tree):
@@ -167,16 +169,6 @@ def _prefixes(name: str) -> Iterator[str]:
     parts = name.split(".")
     for count in range(1, len(parts) + 1):
         yield ".".join(parts[:count])
-
-
-def _canonical(tree: ast.AST) -> str:
-    """The syntax tree as text, without comments, layout and docstrings."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:]
-    return ast.dump(tree)
 
 
 def _refs(function: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, int]:

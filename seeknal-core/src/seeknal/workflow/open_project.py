@@ -14,7 +14,7 @@ from seeknal.dag.manifest import Manifest, Node
 from seeknal.errors import Flaw, MissingPluginError, RequestError
 from seeknal.factories import resolve_paths
 from seeknal.hookspecs import ENGINE, EXECUTOR, SCHEDULER, STATE_BACKEND, Kind
-from seeknal.names import TARGET_FOLDER
+from seeknal.names import TARGET_FOLDER, check_name
 from seeknal.plugins import Plugins
 from seeknal.project.loader import Loaded, load
 from seeknal.project.source_files import ContentVersions
@@ -116,6 +116,11 @@ class OpenProject:
     def judge(self) -> Judge:
         """Who judges edits of SQL. Raises what `Plugins.get` does for a classifier."""
         return Judge.of(self.settings.classifiers, self.plugins)
+
+    def remembered(self, environment: str) -> Manifest:
+        """The nodes of an environment as they were when its pointers were found to be right."""
+        name = check_name(environment, "an environment")
+        return self.standing(self.state.get_environment(name) or Environment(name)).remembered
 
     def standing(self, environment: Environment) -> Standing:
         """An environment, compared with this project."""

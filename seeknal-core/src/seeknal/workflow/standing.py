@@ -68,14 +68,14 @@ class Standing:
         before = self.before(node_id)
         if before is None or not is_spared(self.effects.get(node_id)):
             return False
-        hashes = self._old_hashes
+        hashes = self._hashes_before
         return node_id in hashes and noted == incremental_snapshot_id(
             before, hashes, self.refresh(node_id)
         )
 
     def before(self, node_id: str) -> Node | None:
         """A node as it was when its pointer was last found to be right."""
-        return self._old.nodes.get(node_id)
+        return self.remembered.nodes.get(node_id)
 
     @cached_property
     def effects(self) -> Mapping[str, Effect]:
@@ -86,11 +86,11 @@ class Standing:
     def diff(self) -> ManifestDiff:
         """From what pointers were found to be right for to what the project is."""
         return ManifestDiff.compare(
-            self._old, self._manifest, judge=self._judge(), impact=self._impact
+            self.remembered, self._manifest, judge=self._judge(), impact=self._impact
         )
 
     @cached_property
-    def _old(self) -> Manifest:
+    def remembered(self) -> Manifest:
         """All nodes that have a pointer, as they were: not necessarily at one moment."""
         pointers = self._environment.pointers
         texts = self._environment.definitions
@@ -99,8 +99,8 @@ class Standing:
         return Manifest(self._manifest.project, []) if old.cycles() else old
 
     @cached_property
-    def _old_hashes(self) -> Mapping[str, str]:
-        return definition_hashes(self._old)
+    def _hashes_before(self) -> Mapping[str, str]:
+        return definition_hashes(self.remembered)
 
     @cached_property
     def _hashes(self) -> Mapping[str, str]:
