@@ -13,7 +13,8 @@ Install `seeknal-core[testing]`. The promises that the tests cite by number stan
 docs/behaviour/.
 """
 
+from seeknal.testing.classifier import ClassifierSuite
 from seeknal.testing.memory import MemoryBackend
 from seeknal.testing.state_backend import StateBackendSuite
 
-__all__ = ["MemoryBackend", "StateBackendSuite"]
+__all__ = ["ClassifierSuite", "MemoryBackend", "StateBackendSuite"]
