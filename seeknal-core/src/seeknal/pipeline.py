@@ -8,7 +8,8 @@
         return ctx.duckdb.sql("SELECT day, count(*) AS flights FROM flights GROUP BY day")
 
 The function gets a context: `ctx.ref(node_id)` is an input as a DuckDB relation, `ctx.duckdb` a
-DuckDB connection that knows every input as a table of its name, `ctx.params` the parameters,
+DuckDB connection that knows every input by its id, as in `FROM source.flights` (above, `flights`
+is the variable), `ctx.params` the parameters,
 `ctx.interval` the time to compute where the node is incremental. It returns an Arrow table, a
 pandas or polars frame, or a DuckDB relation. Inputs that it names with `ctx.ref("...")` need not
 stand in `inputs`.
@@ -37,7 +38,7 @@ class Context(Protocol):
 
     @property
     def duckdb(self) -> Any:
-        """A DuckDB connection in which every input is a table of its name."""
+        """A DuckDB connection in which every input is a table, as in `FROM source.flights`."""
 
     @property
     def params(self) -> Mapping[str, Any]:

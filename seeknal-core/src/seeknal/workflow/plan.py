@@ -31,10 +31,10 @@ class Plan:
     snapshots: where the environment's pointers are to go, node id -> snapshot id, as far as that
     is known. tasks: what must be computed for that, every one behind those that it needs.
     unchanged: nodes whose pointer stays. spared: those of them that an edit did come near, without
-    a difference to them. reused: nodes whose snapshot exists and only needs a pointer. addresses:
-    of nodes that keep a pointer, the id of the snapshot that it stands for. waiting: nodes for
-    which what they read isn't there yet, and why. parts: what the snapshots of incremental nodes
-    hold before the run.
+    a difference to them. left: the same of nodes that are not selected. reused: nodes whose
+    snapshot exists and only needs a pointer. addresses: of nodes that keep a pointer, the id of
+    the snapshot that it stands for. waiting: nodes for which what they read isn't there yet, and
+    why. parts: what the snapshots of incremental nodes hold before the run.
     """
 
     environment: str
@@ -43,6 +43,7 @@ class Plan:
     unchanged: tuple[str, ...]
     reused: tuple[str, ...]
     spared: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     addresses: Mapping[str, str] = field(default_factory=dict)
     waiting: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, Sequence[Part]] = field(default_factory=dict)
@@ -115,6 +116,7 @@ class _Planner:
         self._waiting: dict[str, str] = {}
         self._ready: list[str] = []
         self._addresses: dict[str, str] = {}
+        self._left: list[str] = []
         self._moved: set[str] = set()
         """Nodes that come to something else for another reason than that something was edited."""
 
@@ -149,14 +151,19 @@ class _Planner:
         pointers = self._environment.pointers
         done = [*self._ready, *(i for i in self._whole if i in there)]
         done.sort(key={i: n for n, i in enumerate(self._manifest.order)}.__getitem__)
-        selected = self._given.selected
+        selected, left = self._given.selected, set(self._left)
         return Plan(
             environment=self._environment.name,
-            snapshots={i: s for i, s in self._snapshots.items() if s and i in selected},
+            snapshots={
+                i: s for i, s in self._snapshots.items() if s and (i in selected or i in left)
+            },
             tasks=_without_what_is_there(tasks, there),
             unchanged=tuple(i for i in done if pointers.get(i) == self._snapshots[i]),
             reused=tuple(i for i in done if pointers.get(i) != self._snapshots[i]),
-            spared=tuple(i for i in done if self._is_noted_otherwise(i)),
+            spared=tuple(
+                i for i in done if self._is_noted_otherwise(i, self._addresses.get(i, ""))
+            ),
+            left=tuple(self._left),
             addresses=self._addresses,
             waiting=self._waiting,
             parts=self._parts,
@@ -170,6 +177,17 @@ class _Planner:
         self._snapshots[node.id] = self._versions[node.id] = pointer
         if is_incremental(pointer):
             self._hold(node.id, pointer)
+        if self._is_noted_otherwise(node.id, address := self._address_left(node)):
+            self._addresses[node.id] = address
+            self._left.append(node.id)
+
+    def _address_left(self, node: Node) -> str:
+        """What a node that is not selected still stands for; empty if that isn't known."""
+        if node.incremental:
+            stands = self._standing.incremental_snapshot(node) == self._snapshots[node.id]
+            return self._standing.incremental_address(node) if stands else ""
+        address = "" if reads_files(node) else self._address(node)
+        return address if self._pointer_stands(node, address) else ""
 
     def _hold(self, node_id: str, snapshot: str) -> IntervalSet:
         """What a snapshot holds before this run."""
@@ -332,12 +350,10 @@ class _Planner:
             return version_of_parts(pointer, self._given.held(node_id, pointer))
         return pointer
 
-    def _is_noted_otherwise(self, node_id: str) -> bool:
-        """Whether a pointer stays although what it stands for is called otherwise now."""
-        address = self._addresses.get(node_id)
-        pointer = self._environment.pointers.get(node_id)
-        stays = pointer is not None and pointer == self._snapshots[node_id]
-        return stays and address is not None and self._standing.address(node_id) != address
+    def _is_noted_otherwise(self, node_id: str, address: str) -> bool:
+        """Whether a pointer stays although what it stands for has another name now."""
+        stays = self._environment.pointers.get(node_id) == self._snapshots[node_id]
+        return stays and address not in ("", self._standing.address(node_id))
 
     def _task(self, node: Node, snapshot: str, **more: object) -> Task:
         return Task(

@@ -49,14 +49,14 @@ class _Publishing:
     def __init__(self, project: OpenProject, plan: Plan, summary: RunSummary) -> None:
         self._project, self._nodes = project, project.manifest.nodes
         self._done = {i for i, status in summary.nodes.items() if status == "success"}
-        self._done |= {*plan.unchanged, *plan.reused}
+        self._done |= {*plan.unchanged, *plan.reused, *plan.left}
         results = summary.results.values()
         computed = {r.node_id: r.snapshot for r in results if r.status == "success"}
-        wanted = {**plan.snapshots, **computed}
+        self._planned = {**plan.snapshots, **computed}
         self._wanted = {
-            i: wanted[i]
+            i: self._planned[i]
             for i in project.manifest.order
-            if i in wanted and (i in self._done or is_incremental(wanted[i]))
+            if i in self._planned and (i in self._done or is_incremental(self._planned[i]))
         }
         self._addresses = plan.addresses
         self._definitions = {i: definition_text(self._nodes[i]) for i in self._wanted}
@@ -85,8 +85,8 @@ class _Publishing:
         return moved, tuple(behind)
 
     def _inputs_are_there(self, node_id: str, pointers: Mapping[str, str]) -> bool:
-        inputs = (i for i in self._nodes[node_id].inputs if i in self._wanted)
-        return all(pointers.get(i) == self._wanted[i] for i in inputs)
+        inputs = (i for i in self._nodes[node_id].inputs if i in self._planned)
+        return all(pointers.get(i) == self._planned[i] for i in inputs)
 
     def _may_move(self, node_id: str, pointers: Mapping[str, str]) -> bool:
         """What is shown together must have been made from each other."""
