@@ -76,9 +76,9 @@ class Query:
 
     sql: other nodes stand in it as `source.x`, `transform.y`, or `input_0`, the first of `inputs`;
     a `{{ start }}` of the interval that is computed stands as the parameter `$start`. inputs: node
-    ids. columns: of the tables of which all columns are known, their names in order; looking one
-    up may cost what parsing a query costs. keys: sets of columns that are declared to be unique
-    together, and not NULL.
+    ids. columns: of tables of which all columns are known, their names in order; looking one up may
+    cost what parsing a query costs, so it may iterate over tables that it doesn't know. keys: sets
+    of columns that are declared to be unique together, and not NULL.
     """
 
     sql: str

@@ -17,7 +17,7 @@ from seeknal.dag.classifier import (
 from seeknal.dag.judge import Judge, Judged
 from seeknal.dag.manifest import Manifest, Node
 from seeknal.dag.node_changes import edits, is_same
-from seeknal.dag.queries import Queries
+from seeknal.dag.queries import Plain, Queries
 
 ADDED, EDITED, REACHED = "added", "edited", "reached"
 
@@ -53,8 +53,9 @@ class Impact:
     ) -> None:
         self._old, self._new, self._judge = old, new, judge
         self._by_column = by_column
-        self._old_queries = Queries(old, judge, dialect)
-        self._new_queries = Queries(new, judge, dialect)
+        plain: Plain = {}
+        self._old_queries = Queries(old, judge, dialect, plain)
+        self._new_queries = Queries(new, judge, dialect, plain)
 
     def effects(self) -> dict[str, Effect]:
         """For each node that was added or edited, or reads something that changes: what happens

@@ -39,14 +39,23 @@ def readable(sql: str) -> str:
     return replace_times(bound, lambda name: f"${name}")
 
 
-class Queries:
-    """The nodes of one manifest as queries."""
+Plain = dict[tuple[str, str, tuple[str, ...]], "Lineage | None"]
 
-    def __init__(self, manifest: Manifest, judge: Judge, dialect: str) -> None:
+
+class Queries:
+    """The nodes of one manifest as queries.
+
+    plain: what is known of queries whatever the columns of their tables are. Manifests that are
+    compared share it, as most of their nodes are the same.
+    """
+
+    def __init__(
+        self, manifest: Manifest, judge: Judge, dialect: str, plain: Plain | None = None
+    ) -> None:
         self._manifest, self._judge, self._dialect = manifest, judge, dialect
         self._lineages: dict[str, Lineage | None] = {}
-        self._columns = _Columns(manifest, self)
-        self._keys = _Keys(manifest)
+        self._plain = {} if plain is None else plain
+        self._columns = _Columns(self)
 
     def of(self, node: Node) -> Query | None:
         """None when no SQL computes the node."""
@@ -54,7 +63,15 @@ class Queries:
         if sql is None:
             return None
         dialect = node.config.get("dialect") or self._dialect
-        return Query(readable(sql), str(dialect), node.inputs, self._columns, self._keys)
+        columns = _ColumnsOfInputs(self._columns, node.inputs)
+        return Query(readable(sql), str(dialect), node.inputs, columns, self._keys(node))
+
+    def _keys(self, node: Node) -> dict[str, tuple[frozenset[str], ...]]:
+        """What is declared to be unique in what a node reads."""
+        keys = {
+            i: self._manifest.nodes[i].unique_key for i in node.inputs if i in self._manifest.nodes
+        }
+        return {i: (frozenset(name.lower() for name in key),) for i, key in keys.items() if key}
 
     def lineage(self, node_id: str) -> Lineage | None:
         """What a node's columns are made from, or None where that can't be told."""
@@ -64,58 +81,59 @@ class Queries:
             self._lineages[node_id] = self._judge.lineage(query) if query else None
         return self._lineages[node_id]
 
+    def plain_lineage(self, node_id: str) -> Lineage | None:
+        """The same without looking at the columns of what it reads."""
+        node = self._manifest.nodes.get(node_id)
+        query = self.of(node) if node else None
+        if query is None:
+            return None
+        alone = (query.sql, query.dialect, query.inputs)
+        if alone not in self._plain:
+            self._plain[alone] = self._judge.lineage(Query(*alone))
+        return self._plain[alone]
 
-class _Columns(Mapping[str, tuple[str, ...]]):
-    """The columns of the nodes of which all are known; worked out when they are asked for."""
 
-    def __init__(self, manifest: Manifest, queries: Queries) -> None:
-        self._manifest, self._queries = manifest, queries
+class _Columns:
+    """The columns of the nodes of which all are known; worked out when they are asked for.
+
+    A `SELECT *` has the columns of what it reads: those are worked out before it.
+    """
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
         self._known: dict[str, tuple[str, ...] | None] = {}
 
-    def __getitem__(self, node_id: str) -> tuple[str, ...]:
-        for above in self._unknown_above(node_id):
-            self._known[above] = None
-            lineage = self._queries.lineage(above)
+    def of(self, node_id: str) -> tuple[str, ...] | None:
+        todo = [] if node_id in self._known else [node_id]
+        while todo:
+            lineage = self._queries.plain_lineage(todo[-1])
+            stars = lineage.columns.get("*", ()) if lineage else ()
+            unknown = [t for t, _ in stars if t not in self._known and t not in todo]
+            if unknown:
+                todo += unknown
+                continue
+            current = todo.pop()
+            if stars and all(self._known.get(table) for table, _ in stars):
+                lineage = self._queries.lineage(current)
             closed = lineage is not None and "*" not in lineage.columns
-            self._known[above] = tuple(lineage.columns) if lineage and closed else None
-        columns = self._known[node_id]
+            self._known[current] = tuple(lineage.columns) if lineage and closed else None
+        return self._known[node_id]
+
+
+class _ColumnsOfInputs(Mapping[str, tuple[str, ...]]):
+    """Of those that a query reads. Iterating gives all of them: looking one up may cost a parse."""
+
+    def __init__(self, columns: _Columns, inputs: tuple[str, ...]) -> None:
+        self._columns, self._inputs = columns, inputs
+
+    def __getitem__(self, node_id: str) -> tuple[str, ...]:
+        columns = self._columns.of(node_id) if node_id in self._inputs else None
         if columns is None:
             raise KeyError(node_id)
         return columns
 
-    def _unknown_above(self, node_id: str) -> list[str]:
-        """This node and what it is made from, as far as it isn't known, each behind its inputs."""
-        found: set[str] = set()
-        todo = [node_id]
-        while todo:
-            current = todo.pop()
-            if current not in self._known and current not in found:
-                found.add(current)
-                node = self._manifest.nodes.get(current)
-                todo += node.inputs if node else ()
-        return sorted(found, key=lambda i: self._manifest.positions.get(i, -1))
-
     def __iter__(self) -> Iterator[str]:
-        return (i for i in self._manifest.nodes if i in self)
+        return iter(self._inputs)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-class _Keys(Mapping[str, tuple[frozenset[str], ...]]):
-    """What is declared to be unique, by node."""
-
-    def __init__(self, manifest: Manifest) -> None:
-        self._nodes = manifest.nodes
-
-    def __getitem__(self, node_id: str) -> tuple[frozenset[str], ...]:
-        key = self._nodes[node_id].unique_key
-        if not key:
-            raise KeyError(node_id)
-        return (frozenset(name.lower() for name in key),)
-
-    def __iter__(self) -> Iterator[str]:
-        return (i for i, node in self._nodes.items() if node.unique_key)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._inputs)
