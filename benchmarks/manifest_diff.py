@@ -17,7 +17,7 @@ from seeknal.dag.manifest import Manifest, Node
 
 NODES = 10_000
 WIDTH = 100
-ALL_EDITED = 2_000
+ALL_EDITED = 400
 REPETITIONS = 3
 MOST_UNCHANGED, MOST_AN_EDIT, MOST_GROWTH = 0.2, 0.005, 1.2
 

@@ -14,7 +14,7 @@ from seeknal.cli.words import count, some
 
 if TYPE_CHECKING:
     from seeknal.dag.diff import ManifestDiff, NodeImpact
-    from seeknal.dag.manifest import Manifest
+    from seeknal.dag.manifest import Manifest, Node
 
 
 def diff(
@@ -90,7 +90,7 @@ def _lines(compared: ManifestDiff, new: Manifest) -> Iterator[str]:
     width = max(len(i) for i in [*compared.effects, *compared.removed])
     for node_id, effect in compared.effects.items():
         if effect.change or effect.status != REACHED:
-            yield from _of_node(compared.impact(node_id), width)
+            yield from _of_node(compared.impact(node_id), new.nodes[node_id], width)
     for node_id in compared.removed:
         yield f"- {node_id.ljust(width)}  removed"
     spared = [i for i, e in compared.effects.items() if not e.change and e.status == REACHED]
@@ -105,15 +105,17 @@ def _lines(compared: ManifestDiff, new: Manifest) -> Iterator[str]:
 _SIGNS = {"added": "+", "edited": "~", "reached": ">", None: " "}
 
 
-def _of_node(impact: NodeImpact, width: int) -> Iterator[str]:
+def _of_node(impact: NodeImpact, node: Node, width: int) -> Iterator[str]:
     from seeknal.dag.diff import told
 
     category = impact.category.name if impact.category else ""
-    by_way = " > ".join(step.node_id for step in impact.path[:-1])
+    by_way = " > ".join(step.node_id for step in impact.path[:-1]) if impact.change else ""
     way = f"  by way of {by_way}" if by_way else ""
     yield f"{_SIGNS[impact.status]} {impact.node_id.ljust(width)}  {category}{way}"
-    if impact.change and not impact.change.rows:
+    if not impact.change:
+        return
+    if not impact.change.rows:
         yield f"    {told(impact.change)}"
-    for reason in impact.reasons[:5]:
-        line = f" (line {reason.line})" if reason.line else ""
-        yield f"    {reason.message}{line}"
+    for message, line in impact.reasons[:5]:
+        place = f" ({node.file_path}:{node.line + line - 1})" if line else ""
+        yield f"    {message}{place}"

@@ -42,7 +42,7 @@ def lineage(
     for name, links in found.items():
         if len(found) > 1:
             typer.echo(f"{name}:")
-        typer.echo("\n".join(_tree(start, links, upwards=name == "upstream")))
+        typer.echo("\n".join(_told(start, links, upwards=name == "upstream")))
 
 
 def _named(column: ColumnOf) -> str:
@@ -59,34 +59,39 @@ def _document(found: dict[str, Sequence[Link]]) -> dict[str, list[dict[str, str]
     }
 
 
-_HOW = {"values": "", "rows": "  decides which rows", "unknown": "  not SQL: may read all of it"}
-
-
-def _tree(start: ColumnOf, links: Sequence[Link], *, upwards: bool) -> Iterator[str]:
-    """The steps as a tree; what stands in it twice is drawn once."""
+def _told(start: ColumnOf, links: Sequence[Link], *, upwards: bool) -> Iterator[str]:
+    """Values as a tree, in which what stands twice is drawn once; then what decides rows."""
     yield _named(start)
+    steps = [link for link in links if link.how != "rows"]
     if not links:
-        yield "  (made from no other node)" if upwards else "  (nothing is made from it)"
+        yield "  made from no other node" if upwards else "  nothing is made from it"
     drawn = {start}
-    todo = [(link, 1) for link in reversed(_next(start, links, upwards))]
+    todo = [(link, 1) for link in reversed(_next(start, steps, upwards))]
     while todo:
         link, depth = todo.pop()
         end = link.made_from if upwards else link.made
-        below = _next(end, links, upwards)
-        again = "  (see above)" if below and end in drawn else ""
-        yield f"{'  ' * depth}{_named(end)}{_HOW[link.how]}{again}"
-        if again:
-            continue
+        below = _next(end, steps, upwards)
+        note = "  (not SQL: it may read all of it)" if link.how == "unknown" else ""
+        note += "  (see above)" if below and end in drawn else ""
+        yield f"{'  ' * depth}{_named(end)}{note}"
+        todo += [(one, depth + 1) for one in reversed(below)] if end not in drawn else []
         drawn.add(end)
-        todo += [(one, depth + 1) for one in reversed(below)]
+    yield from _rows(start, links, upwards)
+
+
+def _rows(start: ColumnOf, links: Sequence[Link], upwards: bool) -> Iterator[str]:
+    """What decides which rows a node has; or of which nodes a column decides that."""
+    if upwards:
+        deciding = [k.made_from for k in links if k.how == "rows" and k.made.table == start.table]
+        if deciding:
+            yield f"Which rows {start.table} has is decided by:"
+            yield from (f"  {_named(column)}" for column in deciding)
+        return
+    decided = dict.fromkeys(link.made.table for link in links if link.how == "rows")
+    if decided:
+        yield "It has a say in which rows there are of:"
+        yield from (f"  {node_id}" for node_id in decided)
 
 
 def _next(column: ColumnOf, links: Sequence[Link], upwards: bool) -> list[Link]:
-    """The steps that go on from a column; rows are of its whole node."""
-    if upwards:
-        return [
-            link
-            for link in links
-            if link.made == column or (link.how == "rows" and link.made.table == column.table)
-        ]
-    return [link for link in links if link.made_from == column]
+    return [link for link in links if (link.made if upwards else link.made_from) == column]
