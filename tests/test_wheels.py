@@ -23,6 +23,7 @@ BROUGHT = {
     "seeknal-core": set(),
     "seeknal-state-file": {("state_backend", "file")},
     "seeknal-state-db": {("state_backend", "database")},
+    "seeknal-diff-sqlglot": {("classifier", "sqlglot")},
     "seeknal-engine-duckdb": {("engine", "duckdb")},
 }
 

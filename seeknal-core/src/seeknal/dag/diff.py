@@ -178,6 +178,8 @@ class ManifestDiff:
         reasons = effect.reasons
         if not effect.change and effect.inputs:
             reasons = (*reasons, *_why_spared(effect, reads))
+        elif not reasons:
+            reasons = tuple(Reason(f"of {i} {told(c)}") for i, c in effect.inputs.items())
         return NodeImpact(
             node_id,
             effect.status,

@@ -109,7 +109,7 @@ class Tracer:
             if any(_meets(source, made_from) for source in sources):
                 column = made_from.column if name == ALL else name.lower()
                 yield Link(made_from, ColumnOf(below, column), VALUES)
-        if any(_meets(source, made_from) for source in lineage.rows):
+        if made_from.column == ALL or any(_meets(source, made_from) for source in lineage.rows):
             yield Link(made_from, ColumnOf(below, ALL), ROWS)
 
     def _links_to(self, made: ColumnOf) -> Sequence[Link]:
