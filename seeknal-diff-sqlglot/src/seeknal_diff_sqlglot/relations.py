@@ -65,7 +65,10 @@ class Star:
 
 @dataclass(slots=True, eq=False)
 class Source:
-    """A relation in a FROM. label: the same in old and new for what has the same place."""
+    """A relation in a FROM. label: the same in old and new for what has the same place.
+
+    ordered: it is joined by the order of rows.
+    """
 
     label: str
     alias: str
@@ -73,7 +76,7 @@ class Source:
     node: exp.Expr
     kind: str = "inner"
     condition: tuple[int, ...] = ()
-    lateral: bool = False
+    ordered: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -87,7 +90,7 @@ class Clause:
 
 @dataclass(slots=True, eq=False)
 class Select:
-    """unsteady_rows: a second evaluation may give other rows. Renamed: names by position."""
+    """unsteady_rows: a second evaluation may give other rows. wide: each column decides rows."""
 
     sources: list[Source]
     clauses: list[Clause]
@@ -96,6 +99,7 @@ class Select:
     aggregated: bool = False
     distinct: bool = False
     natural: bool = False
+    wide: bool = False
     unsteady_rows: bool = False
     unique: tuple[frozenset[str], ...] = ()
     node: exp.Expr | None = None

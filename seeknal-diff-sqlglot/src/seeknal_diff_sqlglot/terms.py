@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from sqlglot import exp
+
     from seeknal_diff_sqlglot.relations import Relation
 
 Part = int | str
@@ -20,6 +22,10 @@ AGGREGATE: Final = 4
 WINDOW: Final = 8
 NEW_ROWS: Final = 16
 """One row may become several."""
+MAY_FAIL: Final = 64
+"""Converts what is visibly text, or multiplies by a number near to the limit."""
+COLLATED: Final = 32
+"""Two values that count as equal may look different."""
 
 OF_THIS_SCOPE: Final = AGGREGATE | WINDOW | NEW_ROWS
 
@@ -47,17 +53,22 @@ class Term:
 
 
 class Terms:
-    """All terms of two queries, each once."""
+    """All terms of two queries, each once. volatile: nodes that were found to be, in order."""
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[Part, ...], int] = {}
         self._terms: list[Term] = []
+        self.volatile: list[exp.Expr] = []
 
     def __getitem__(self, number: int) -> Term:
         return self._terms[number]
 
     def put(
-        self, *parts: Part, flags: int = 0, reads: frozenset[Read] = NOTHING, aggregate: bool = False
+        self,
+        *parts: Part,
+        flags: int = 0,
+        reads: frozenset[Read] = NOTHING,
+        aggregate: bool = False,
     ) -> int:
         """The number of the term of these parts. What they read, it reads."""
         number = self._numbers.get(parts)
@@ -67,7 +78,7 @@ class Terms:
         relations: tuple[Relation, ...] = ()
         for part in parts:
             if part.__class__ is int:
-                child = self._terms[part]  # type: ignore[index]
+                child = self._terms[part]
                 flags |= child.flags
                 if child.reads:
                     reads = reads | child.reads if reads else child.reads

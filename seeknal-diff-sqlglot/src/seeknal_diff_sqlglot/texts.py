@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
+
+from seeknal_diff_sqlglot.functions import words
 
 MOST_TOKENS = 300_000
 DEEPEST = 300
@@ -27,7 +30,11 @@ _EXACT = {
     TokenType.NATIONAL_RAW_STRING,
     TokenType.HINT,
 }
-_END_OF_LIST = {
+_END_OF_ELEMENT = {
+    *_CLOSING,
+    TokenType.COMMA,
+    TokenType.DISTINCT,
+    TokenType.ALL,
     TokenType.FROM,
     TokenType.WHERE,
     TokenType.GROUP_BY,
@@ -45,13 +52,16 @@ _END_OF_LIST = {
     TokenType.INTO,
     TokenType.USING,
 }
-_SHOW_THEIR_CASE = (
-    "json columns pivot unpivot struct row alias typeof describe summarize map unnest to_ table_"
-).split()
+_SHOWS_CASE = re.compile(
+    r"\{|json|columns|pivot|struct|alias|typeof|describe|summarize|map|unnest|query_table",
+    re.IGNORECASE,
+)
 _CASE_IS_KEPT = {"mysql", "clickhouse", "doris", "starrocks", "singlestore", "fabric"}
-NAMES_BY_MEANING = frozenset(
-    "duckdb postgres redshift materialize risingwave bigquery trino presto athena spark spark2 "
-    "databricks hive clickhouse".split()
+NAMES_BY_MEANING = words(
+    """
+    duckdb postgres redshift materialize risingwave bigquery trino presto athena spark spark2
+    databricks hive clickhouse
+    """
 )
 """Dialects in which the name of a column without one doesn't depend on spaces in the text."""
 
@@ -79,9 +89,11 @@ class Text:
         if len(self.tokens) > MOST_TOKENS:
             return f"the query has more than {MOST_TOKENS} tokens"
         depth = chain = joins = 0
+        before = None
         for token in self.tokens:
             kind = token.token_type
-            chain = chain + 1 if kind is TokenType.L_BRACKET else chain
+            chain += kind is TokenType.L_BRACKET and before is TokenType.R_BRACKET
+            before = kind
             joins += kind is TokenType.JOIN or kind is TokenType.FROM
             if kind in _OPENING:
                 depth += 1
@@ -89,8 +101,6 @@ class Text:
                     return f"the query is nested more than {DEEPEST} deep"
             elif kind in _CLOSING:
                 depth -= 1
-            elif kind is TokenType.COMMA:
-                chain = 0
         if chain > LONGEST_CHAIN or joins > MOST_JOINS:
             return "the query is too long to be parsed in reasonable time"
         return None
@@ -127,7 +137,11 @@ class Text:
         last = max(place["end"] for place in places)
         chosen = (0, len(self.tokens) - 1, 0, len(self.sql))
         for found in self._lists():
-            if found[2] <= first and last <= found[3] and found[3] - found[2] < chosen[3] - chosen[2]:
+            if (
+                found[2] <= first
+                and last <= found[3]
+                and found[3] - found[2] < chosen[3] - chosen[2]
+            ):
                 chosen = found
         begin, end, start, stop = chosen
         if self.name not in NAMES_BY_MEANING:
@@ -155,42 +169,39 @@ class Text:
         return self._ranges
 
     def _find_lists(self) -> Iterator[tuple[int, int, int, int]]:
+        """Each element of each SELECT list, as soon as its end is seen."""
         tokens = self.tokens
-        open_lists: list[list[int]] = []
+        unfinished: list[tuple[int, int]] = []
         depth = 0
-
-        def close(end: int) -> tuple[int, int, int, int] | None:
-            begin = open_lists[-1][1]
-            if begin > end:
-                return None
-            return begin, end, tokens[begin].start, tokens[end].end
-
         for i, token in enumerate(tokens):
             kind = token.token_type
+            if kind is TokenType.SELECT:
+                unfinished.append((depth, i + 1))
+                continue
+            inside = bool(unfinished) and unfinished[-1][0] == depth
             if kind in _OPENING:
                 depth += 1
             elif kind in _CLOSING:
-                while open_lists and open_lists[-1][0] == depth:
-                    if found := close(i - 1):
-                        yield found
-                    open_lists.pop()
                 depth -= 1
-            elif kind is TokenType.SELECT:
-                open_lists.append([depth, i + 1])
-            elif open_lists and open_lists[-1][0] == depth:
-                if kind is TokenType.COMMA or kind in _END_OF_LIST:
-                    if found := close(i - 1):
-                        yield found
-                    if kind is TokenType.COMMA:
-                        open_lists[-1][1] = i + 1
-                    else:
-                        open_lists.pop()
-                elif kind in (TokenType.DISTINCT, TokenType.ALL) and open_lists[-1][1] == i:
-                    open_lists[-1][1] = i + 1
-        while open_lists:
-            if found := close(len(tokens) - 1):
-                yield found
-            open_lists.pop()
+            if not inside or not self._ends_element(i):
+                continue
+            begin = unfinished.pop()[1]
+            if kind in (TokenType.DISTINCT, TokenType.ALL):
+                unfinished.append((depth, i + 1 if begin == i else begin))
+                continue
+            if begin < i:
+                yield begin, i - 1, tokens[begin].start, tokens[i - 1].end
+            if kind is TokenType.COMMA:
+                unfinished.append((depth, i + 1))
+        for _, begin in unfinished:
+            if begin < len(tokens):
+                yield begin, len(tokens) - 1, tokens[begin].start, tokens[-1].end
+
+    def _ends_element(self, place: int) -> bool:
+        kind = self.tokens[place].token_type
+        if kind is TokenType.FROM and self.tokens[place - 1].token_type is TokenType.DISTINCT:
+            return False
+        return kind in _END_OF_ELEMENT
 
 
 def differ_in_formatting_only(old: Text, new: Text) -> bool:
@@ -205,14 +216,14 @@ def differ_in_formatting_only(old: Text, new: Text) -> bool:
         return False
     case_differs = False
     keep_case = old.case_is_kept
-    for a, b in zip(old.tokens, new.tokens, strict=True):
+    for a, b, after in zip(old.tokens, new.tokens, _followers(old.tokens), strict=True):
         kind = a.token_type
         if kind is not b.token_type:
             return False
         if a.text != b.text:
             if kind in _EXACT or a.text.upper() != b.text.upper():
                 return False
-            if kind is TokenType.VAR:
+            if kind is TokenType.VAR and after is not TokenType.L_PAREN:
                 if keep_case:
                     return False
                 case_differs = True
@@ -221,16 +232,14 @@ def differ_in_formatting_only(old: Text, new: Text) -> bool:
     return old.name in NAMES_BY_MEANING or _same_name_texts(old, new)
 
 
+def _followers(tokens: list[Token]) -> list[TokenType | None]:
+    """What stands after each token; before a parenthesis, a name is one of a function."""
+    return [*(token.token_type for token in tokens[1:]), None]
+
+
 def shows_case(text: Text) -> bool:
     """Whether a query may turn the names of columns into values."""
-    return any(
-        token.token_type is TokenType.L_BRACE
-        or (
-            token.token_type not in _EXACT
-            and any(word in token.text.lower() for word in _SHOW_THEIR_CASE)
-        )
-        for token in text.tokens
-    )
+    return _SHOWS_CASE.search(text.sql) is not None
 
 
 def same_spelling(old: Text, new: Text) -> bool:
@@ -238,8 +247,9 @@ def same_spelling(old: Text, new: Text) -> bool:
 
     def spelled(text: Text) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
-        for token in text.tokens:
-            if token.token_type not in (TokenType.STRING, TokenType.NUMBER):
+        for token, after in zip(text.tokens, _followers(text.tokens), strict=True):
+            name = token.token_type in (TokenType.VAR, TokenType.IDENTIFIER)
+            if name and after is not TokenType.L_PAREN:
                 found.setdefault(token.text.lower(), set()).add(token.text)
         return found
 
