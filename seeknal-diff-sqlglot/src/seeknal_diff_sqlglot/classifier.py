@@ -83,7 +83,8 @@ def _classify(old: Query, new: Query, inputs: Mapping[str, Change]) -> Verdict:
         return Verdict(UNCHANGED)
     if old.dialect != new.dialect:
         return _everything(f"the dialect is {new.dialect} instead of {old.dialect}")
-    before, after = Text(old.sql, old.dialect), Text(new.sql, new.dialect)
+    before = Text(old.sql, old.dialect)
+    after = before if old.sql == new.sql else Text(new.sql, new.dialect)
     if not after.tokens or not before.tokens:
         return _everything("there is no query")
     formatting = old.sql == new.sql or differ_in_formatting_only(before, after)
@@ -115,10 +116,15 @@ def _by_meaning(
         found = judgement.verdict(before, old_tree, new_tree, columns_too)
         if verdict is None or not found.change.rows:
             verdict = found
-        if not verdict.change:
+        if not _might_be_less(verdict.change):
             break
     assert verdict is not None
     return verdict
+
+
+def _might_be_less(change: Change) -> bool:
+    """Whether it could turn out to be less where the columns of tables are known."""
+    return change.rows or bool(change.changed or change.removed)
 
 
 def parse(text: Text) -> exp.Expr:
@@ -171,7 +177,9 @@ class _Judgement:
         try:
             old = relation_of(self._old, before, old_tree, self._terms, columns_too)
             self._before = len(self._terms.volatile)
-            new = relation_of(self._new, self._text, new_tree, self._terms, columns_too)
+            new = old
+            if columns_too or new_tree is not old_tree or self._old.inputs != self._new.inputs:
+                new = relation_of(self._new, self._text, new_tree, self._terms, columns_too)
         except NotUnderstood as error:
             message = f"not understood: {error.message}"
             return Verdict(EVERYTHING, (Reason(message, self._text.line(error.node)),))
