@@ -17,8 +17,8 @@ from seeknal.dag.manifest import Manifest, Node
 
 NODES = 10_000
 WIDTH = 100
-ALL_EDITED = 400
-REPETITIONS = 3
+ALL_EDITED = 2_000
+REPETITIONS = 2
 MOST_UNCHANGED, MOST_AN_EDIT, MOST_GROWTH = 0.2, 0.005, 1.2
 
 

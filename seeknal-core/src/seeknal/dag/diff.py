@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from seeknal.dag.classifier import UNCHANGED, Change, ChangeCategory, ColumnOf, Query, Reason
-from seeknal.dag.impact import Effect, Impact
+from seeknal.dag.impact import REACHED, Effect, Impact
 from seeknal.dag.judge import Judge
 from seeknal.dag.manifest import Manifest
 from seeknal.dag.node_changes import is_same
@@ -146,19 +146,26 @@ class ManifestDiff:
         """What was added, removed or edited, by what that alone means. All categories are there."""
         found: dict[ChangeCategory, list[str]] = {category: [] for category in ChangeCategory}
         for node_id in sorted([*self.added, *self.edited]):
-            found[self.effects[node_id].own.category].append(node_id)
+            found[self._own(node_id).category].append(node_id)
         found[ChangeCategory.BREAKING] = sorted([*found[ChangeCategory.BREAKING], *self.removed])
         return found
 
     @cached_property
     def effects(self) -> dict[str, Effect]:
         """What happens to each node that an edit comes near, in the order of the new manifest."""
-        if not self.has_changes():
-            return {}
+        return self._followed.effects() if self.has_changes() else {}
+
+    @cached_property
+    def _followed(self) -> Impact:
         by_column = self._impact != BY_NODE
-        return Impact(
-            self._old, self._new, self._judge, self._dialect, by_column=by_column
-        ).effects()
+        return Impact(self._old, self._new, self._judge, self._dialect, by_column=by_column)
+
+    def _own(self, node_id: str) -> Change:
+        """What the edit of a node alone changes in it."""
+        effect = self.effects[node_id]
+        if effect.status == REACHED:
+            return UNCHANGED
+        return self._followed.own(node_id) if effect.inputs else effect.change
 
     @cached_property
     def _judge(self) -> Judge:
@@ -194,7 +201,7 @@ class ManifestDiff:
     def _path(self, effect: Effect) -> list[Step]:
         """From an edit to a node: at each step by way of the input that changes most."""
         steps = [Step(effect.node_id, effect.change)]
-        while not effect.own and effect.inputs:
+        while effect.inputs and not self._own(effect.node_id):
             worst = max(effect.inputs, key=lambda i: _weight(effect.inputs[i]))
             steps.append(Step(worst, effect.inputs[worst]))
             if worst not in self.effects:

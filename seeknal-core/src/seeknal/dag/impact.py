@@ -26,15 +26,13 @@ ADDED, EDITED, REACHED = "added", "edited", "reached"
 class Effect:
     """What happens to one node.
 
-    own: what its own edit changes in its result, were its inputs the same. change: what changes
-    in it altogether. reasons: why. inputs: what changes in those that it reads. judged_by: the
-    classifier that said so, None when there was nothing to ask or none knew. status: ADDED, EDITED,
-    or REACHED by what changes above it.
+    change: what changes in its result. reasons: why. inputs: what changes in those that it reads.
+    judged_by: the classifier that said so, None when there was nothing to ask or none knew.
+    status: ADDED, EDITED, or REACHED by what changes above it.
     """
 
     node_id: str
     status: str
-    own: Change
     change: Change
     reasons: tuple[Reason, ...]
     inputs: Mapping[str, Change]
@@ -80,26 +78,28 @@ class Impact:
                     heappush(waiting, places[below])
         return effects
 
+    def own(self, node_id: str) -> Change:
+        """What an edit of a node alone changes in its result, were its inputs the same."""
+        return self._effect(self._new.nodes[node_id], {}).change
+
     def _effect(self, node: Node, effects: Mapping[str, Effect]) -> Effect:
         old = self._old.nodes.get(node.id)
         inputs = {i: effects[i].change for i in node.inputs if i in effects and effects[i].change}
         inputs |= {i: EVERYTHING for i in node.inputs if i not in self._new.nodes}
         if old is None:
-            return Effect(node.id, ADDED, EVERYTHING, EVERYTHING, (Reason("it is new"),), inputs)
+            return Effect(node.id, ADDED, EVERYTHING, (Reason("it is new"),), inputs)
         edited = not is_same(old, node)
         found = edits(old, node) if edited else []
-        beside = united(change for change, _ in found)
-        own = self._judged(old, node, {})
-        whole = self._judged(old, node, self._followed(inputs)) if inputs else own
-        reasons = [*(reason for _, reason in found), *whole.verdict.reasons]
+        judged = self._judged(old, node, self._followed(inputs))
+        changes = [*(change for change, _ in found), judged.verdict.change]
+        reasons = [*(reason for _, reason in found), *judged.verdict.reasons]
         return Effect(
             node.id,
             EDITED if edited else REACHED,
-            own=_with_time(node, united([beside, own.verdict.change])),
-            change=_with_time(node, united([beside, whole.verdict.change])),
+            change=_with_time(node, united(changes)),
             reasons=tuple(dict.fromkeys(reasons)),
             inputs=inputs,
-            judged_by=whole.by,
+            judged_by=judged.by,
         )
 
     def _judged(self, old: Node, new: Node, inputs: Mapping[str, Change]) -> Judged:
