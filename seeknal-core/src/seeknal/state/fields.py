@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from seeknal.state.intervals import Part, moment
@@ -52,6 +53,22 @@ def _time(value: Any) -> datetime:
     return moment(value)
 
 
+_day = lru_cache(date.isoformat)
+_TWO = [f"{number:02}" for number in range(60)]
+_THREE = [f"{number:03}" for number in range(1000)]
+
+
+def time_text(value: datetime) -> str:
+    """As `isoformat` writes it. That takes twice the time, which counts when thousands are stored:
+    it asks for the zone of each, and formats each number anew."""
+    if value.tzinfo is not UTC:
+        return value.isoformat()
+    us = value.microsecond
+    fraction = f".{_THREE[us // 1000]}{_THREE[us % 1000]}" if us else ""
+    clock = f"{_TWO[value.hour]}:{_TWO[value.minute]}:{_TWO[value.second]}"
+    return f"{_day(value.date())}T{clock}{fraction}+00:00"
+
+
 def _parts(value: Any) -> tuple[Part, ...]:
     return tuple(Part(_time(start), _time(end), text(name)) for start, end, name in value)
 
@@ -60,7 +77,7 @@ _KINDS = {
     "str": Kind("text", text),
     "int": Kind("a whole number of at most 64 bits", _whole),
     "float": Kind("a finite number", _number),
-    "datetime": Kind("a datetime", _time, datetime.isoformat, datetime.fromisoformat),
+    "datetime": Kind("a datetime", _time, time_text, datetime.fromisoformat),
     "Mapping[str, str]": Kind(
         "a mapping of text to text",
         lambda value: {text(k): text(v) for k, v in value.items()},
@@ -76,7 +93,7 @@ _KINDS = {
     "tuple[Part, ...]": Kind(
         "parts",
         _parts,
-        lambda value: [[start.isoformat(), end.isoformat(), name] for start, end, name in value],
+        lambda value: [[time_text(start), time_text(end), name] for start, end, name in value],
         lambda value: tuple(
             Part(datetime.fromisoformat(start), datetime.fromisoformat(end), name)
             for start, end, name in value
