@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -178,7 +178,7 @@ class DatabaseBackend:
             return [_state_of_texts(row) for row in rows]
         return [NodeState.of_row(row) for row in rows]
 
-    def _enqueue(self, run_id: str, node_id: str, changes: dict[str, Any]) -> None:
+    def _enqueue(self, run_id: str, node_id: str, changes: Mapping[str, Any]) -> None:
         """Write a node state with those that come after it, if they set the same fields."""
         if run_id not in self._known_runs:
             self._begin_on(run_id)

@@ -24,7 +24,8 @@ class Record:
     what: ClassVar[str]
     keys: ClassVar[tuple[str, ...]]
     _kinds: ClassVar[dict[str, Kind]]
-    _settable: ClassVar[dict[str, Kind]]
+    _keepers: ClassVar[dict[str, Callable[[Any], Any]]]
+    _optional: ClassVar[frozenset[str]]
     _encoders: ClassVar[dict[str, Callable[[Any], Any] | None]]
     _decoders: ClassVar[dict[str, Callable[[Any], Any]]]
 
@@ -32,7 +33,8 @@ class Record:
         annotations = cls.__annotations__.items()
         kinds = {n: kind_of(a) for n, a in annotations if not a.startswith("ClassVar")}
         cls._kinds = kinds
-        cls._settable = {name: kind for name, kind in kinds.items() if name not in cls.keys}
+        cls._keepers = {n: kind.keep for n, kind in kinds.items() if n not in cls.keys}
+        cls._optional = frozenset(name for name, kind in kinds.items() if kind.optional)
         cls._encoders = {name: kind.encode for name, kind in kinds.items()}
         cls._decoders = {name: kind.decode for name, kind in kinds.items() if kind.decode}
 
@@ -72,27 +74,34 @@ class Record:
         return made
 
     @classmethod
-    def checked(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values for fields that are not keys, as they are kept.
+    def checked(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Values for fields that are not keys, as they are kept: those that were given, where they
+        are so already.
 
         Raises RequestError for a field that there isn't, and for a value of another type.
         """
-        kinds = cls._settable
-        kept = {}
-        for name, value in values.items():
-            if name not in kinds:
-                raise RequestError(
-                    f"{cls.what} has no field '{name}' to set.{did_you_mean(name, kinds)} "
-                    f"It has {', '.join(kinds)}."
-                )
-            label, keep, _, _, optional = kinds[name]
-            try:
-                kept[name] = None if optional and value is None else keep(value)
-            except (TypeError, ValueError, AttributeError):
-                raise RequestError(
-                    f"{cls.what}'s {name} can't be {value!r}: give {label}."
-                ) from None
+        keepers, optional = cls._keepers, cls._optional
+        kept = values
+        name, value = "", None
+        try:
+            for name, value in values.items():
+                if value is not None or name not in optional:
+                    good = keepers[name](value)
+                    if good is not value:
+                        kept = {**kept, name: good}
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise cls._refusal(name, value) from None
         return kept
+
+    @classmethod
+    def _refusal(cls, name: str, value: Any) -> RequestError:
+        if name in cls._keepers:
+            label = cls._kinds[name].label
+            return RequestError(f"{cls.what}'s {name} can't be {value!r}: give {label}.")
+        return RequestError(
+            f"{cls.what} has no field '{name}' to set.{did_you_mean(name, cls._keepers)} "
+            f"It has {', '.join(cls._keepers)}."
+        )
 
     def with_fields(self, values: Mapping[str, Any]) -> Self:
         """A copy with other values. Raises as `checked` does."""
@@ -100,7 +109,7 @@ class Record:
 
     def normalized(self) -> Self:
         """As it is kept. Raises as `checked` does."""
-        return self.with_fields({name: getattr(self, name) for name in self._settable})
+        return self.with_fields({name: getattr(self, name) for name in self._keepers})
 
 
 @dataclass(frozen=True)
