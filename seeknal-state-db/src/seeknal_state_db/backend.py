@@ -10,7 +10,7 @@ from functools import cache
 from itertools import chain, groupby
 from pathlib import Path
 from threading import get_ident
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -173,10 +173,11 @@ class DatabaseBackend:
     def list_node_states(self, run_id: str) -> list[NodeState]:
         with self._reading() as connection:
             text = self._text(connection, sql.list_states)
-            rows = connection.exec_driver_sql(text, (run_id,)).fetchall()
-        if self._db.keeps_times_as_text:
-            return [_state_of_texts(row) for row in rows]
-        return [NodeState.of_row(row) for row in rows]
+            with connection.exec_driver_sql(text, (run_id,)) as found:
+                if self._db.keeps_times_as_text:
+                    # The driver's rows: SQLAlchemy's own take a tenth of the time.
+                    return _states_of_texts(cast("Iterable[Sequence[Any]]", found.cursor))
+                return [NodeState.of_row(row) for row in found]
 
     def _enqueue(self, run_id: str, node_id: str, changes: Mapping[str, Any]) -> None:
         """Write a node state with those that come after it, if they set the same fields."""
@@ -462,15 +463,27 @@ def _in_table_order(names: tuple[str, ...]) -> tuple[str, ...]:
 _TIMES = {c.name for c in schema.node_states.c if isinstance(c.type, schema.UtcTime)}
 
 
-def _state_of_texts(row: Sequence[Any]) -> NodeState:
-    """A row of node states, with its texts made times."""
-    state = NodeState.of_row(row)
-    values = state.__dict__
-    if values["started_at"]:
-        values["started_at"] = datetime.fromisoformat(values["started_at"])
-    if values["finished_at"]:
-        values["finished_at"] = datetime.fromisoformat(values["finished_at"])
-    return state
+def _states_of_texts(rows: Iterable[Sequence[Any]]) -> list[NodeState]:
+    """Rows of node states, with their texts made times. Field by field, and past the constructor:
+    that takes two thirds of the time."""
+    states = []
+    time_of = datetime.fromisoformat
+    for run_id, node_id, status, snapshot, started, finished, seconds, count, size, error in rows:
+        state = object.__new__(NodeState)
+        state.__dict__.update(
+            run_id=run_id,
+            node_id=node_id,
+            status=status,
+            snapshot=snapshot,
+            started_at=started and time_of(started),
+            finished_at=finished and time_of(finished),
+            seconds=seconds,
+            rows=count,
+            bytes=size,
+            error=error,
+        )
+        states.append(state)
+    return states
 
 
 def _ledger_key(node_id: str, snapshot: str | None) -> dict[str, str]:

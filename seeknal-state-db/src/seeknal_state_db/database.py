@@ -20,6 +20,9 @@ from seeknal_state_db.turns import Turn
 BUSY_SECONDS = 60
 """How long a writer waits for another one."""
 
+_DRIVERS = ("sqlalchemy", "sqlite3", "turso")
+"""Whose errors are told as ours."""
+
 _LOCK_KEY = 0x5EEC4A1
 """Of PostgreSQL's advisory lock: held shared by single writes, alone by transactions."""
 
@@ -213,7 +216,7 @@ class Database:
                 "one of its own: another path in its url."
             ) from None
         except Exception as error:
-            if type(error).__module__.partition(".")[0] not in ("sqlalchemy", "turso"):
+            if type(error).__module__.partition(".")[0] not in _DRIVERS:
                 raise
             text = str(getattr(error, "orig", None) or error).strip()
             told = self.address.masked(text)
