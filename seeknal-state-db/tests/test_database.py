@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from seeknal.errors import ConflictError, StateError
 from seeknal.state.backend import StateBackend, create_state_backend
 from seeknal.state.records import Environment
-from seeknal_state_db import schema
+from seeknal_state_db import schema, statements
 from seeknal_state_db.backend import DatabaseBackend
 from seeknal_state_db.schema import STEPS, version_of
 
@@ -76,6 +77,61 @@ def test_people_can_query_the_tables(tmp_path: Path) -> None:
     assert joined == ("dev", "transform.a", 3, first, last, "s")
     assert mode == "wal"
     assert {"runs_by_time", "runs_by_environment", "runs_by_status"} <= indexes
+
+
+@pytest.mark.parametrize("count", [1, 49, 50, 51, 1234])
+def test_the_last_of_many_states_of_a_node_in_a_transaction_stays(
+    backend: DatabaseBackend, count: int
+) -> None:
+    backend.create_run("r")
+    with backend.transaction():
+        for number in range(count):
+            started = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(microseconds=number)
+            backend.set_node_state("r", f"n{number % 7}", rows=number, started_at=started)
+        backend.set_node_state("r", "n0", error="late", rows=-1)
+        backend.set_node_state("r", "n0")
+    found = backend.list_node_states("r")
+    assert len(found) == min(count, 7)
+    for state in found[1:]:
+        assert state.started_at is not None
+        assert state.started_at.microsecond == state.rows
+        assert state.rows in range(max(count - 7, 0), count)
+    assert (found[0].rows, found[0].error) == (-1, "late")
+    assert found[0].started_at is not None
+
+
+def test_states_that_could_not_be_written_are_not_left_out_of_what_is_committed(
+    backend: DatabaseBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend.create_run("r")
+
+    def change() -> None:
+        with backend.transaction():
+            backend.set_node_state("r", "a", started_at=datetime.now(UTC))
+            with pytest.raises(StateError):
+                backend.list_node_states("r")
+            backend.set_node_state("r", "b", started_at=datetime.now(UTC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(statements, "upsert_states", lambda *_: "INSERT INTO nothing VALUES (1)")
+        with pytest.raises(StateError):
+            change()
+    assert backend.list_node_states("r") == []
+
+
+def test_a_database_that_is_damaged_is_told_of_while_states_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with closing(DatabaseBackend(path)) as made:
+        made.initialize()
+        made.create_run("r")
+        with made.transaction():
+            for number in range(2000):
+                made.set_node_state("r", f"n{number:04}", error="long " * 20)
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\xff" * 40_000)
+    with closing(DatabaseBackend(path)) as damaged, pytest.raises(StateError, match="malformed"):
+        damaged.list_node_states("r")
 
 
 def test_sqlite_waits_for_other_writers_and_holds_to_foreign_keys(tmp_path: Path) -> None:

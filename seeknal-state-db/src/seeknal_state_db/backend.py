@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from functools import cache
 from itertools import chain, groupby
 from pathlib import Path
 from threading import get_ident
@@ -15,6 +14,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from seeknal.state import refusals
+from seeknal.state.fields import time_text
 from seeknal.state.intervals import Interval, Part, added, merged, removed
 from seeknal.state.locks import LEASE_MS, Lock, acquire, this_process
 from seeknal.state.records import (
@@ -30,8 +30,8 @@ from seeknal_state_db import address, schema
 from seeknal_state_db import statements as sql
 from seeknal_state_db.database import Database
 
-QUEUE = 5000
-"""Node states that a transaction collects before it writes them."""
+QUEUE = 10_000
+"""Values of node states that a transaction collects before it writes them."""
 
 
 class DatabaseBackend:
@@ -54,8 +54,10 @@ class DatabaseBackend:
         self._failed = False
         self._fences: dict[str, int] = {}
         self._known_runs: set[str] = set()
-        self._queue: list[tuple[Any, ...]] = []
+        self._queue: list[Any] = []
+        """Values of node states, those of one after those of the other."""
         self._queued: tuple[str, ...] = ()
+        """The fields that each of them sets."""
         self._texts: dict[sa.ClauseElement, str] = {}
 
     def __repr__(self) -> str:
@@ -187,20 +189,27 @@ class DatabaseBackend:
         if names != self._queued or len(self._queue) >= QUEUE:
             self._flush(self._db.connection)
             self._queued = names
-        self._queue.append((run_id, node_id, *changes.values()))
+        self._queue += run_id, node_id
+        self._queue += changes.values()
 
     def _flush(self, connection: sa.Connection) -> None:
         if not self._queue:
             return
+        values = self._queue.copy()
         names = ("run_id", "node_id", *self._queued)
-        ordered = _in_table_order(names)
-        columns = dict(zip(names, zip(*self._queue, strict=True), strict=True))
+        width = len(names)
         if self._db.keeps_times_as_text:
-            for name in _TIMES & columns.keys():
-                columns[name] = tuple(time and time.isoformat() for time in columns[name])
-        rows = list(zip(*(columns[name] for name in ordered), strict=True))
-        insert = sql.upsert(self._dialect, "node_states", ordered[2:])
-        connection.exec_driver_sql(self._text(connection, insert), rows)
+            for place, name in enumerate(names):
+                if name in _TIMES:
+                    times = values[place::width]
+                    values[place::width] = [time and time_text(time) for time in times]
+        at_once = width * self._db.rows_a_statement
+        full = len(values) - len(values) % at_once
+        for some, step in ((values[:full], at_once), (values[full:], width)):
+            if some:
+                upsert = sql.upsert_states(self._queued, step // width, self._db.placeholder)
+                rows = [tuple(some[n : n + step]) for n in range(0, len(some), step)]
+                connection.exec_driver_sql(upsert, rows)
         self._queue = []
 
     def _text(self, connection: sa.Connection, statement: sa.ClauseElement) -> str:
@@ -453,11 +462,6 @@ class DatabaseBackend:
 
 def _values(record: Record) -> dict[str, Any]:
     return dict(vars(record))
-
-
-@cache
-def _in_table_order(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(column.name for column in schema.node_states.c if column.name in names)
 
 
 _TIMES = {c.name for c in schema.node_states.c if isinstance(c.type, schema.UtcTime)}

@@ -48,6 +48,17 @@ class Database:
         return not self.is_postgresql
 
     @property
+    def placeholder(self) -> str:
+        """Of a parameter, in what is said to the driver itself."""
+        return "%s" if self.is_postgresql else "?"
+
+    @property
+    def rows_a_statement(self) -> int:
+        """How many rows to upsert by one statement, when there are many. SQLite takes a third less
+        time for it; in PostgreSQL such a statement may not have a row twice."""
+        return 1 if self.is_postgresql else 50
+
+    @property
     def connection(self) -> sa.Connection:
         """The open connection. Inside `reading` or `writing` only."""
         assert self._connection is not None

@@ -57,6 +57,19 @@ def upsert(dialect: str, table: str, names: tuple[str, ...]) -> Any:
     )
 
 
+@cache
+def upsert_states(names: tuple[str, ...], rows: int, placeholder: str) -> str:
+    """For the driver itself: what `upsert` says of node states, of several rows at once, with the
+    run, the node and the columns `names` in this order."""
+    columns = ", ".join(f'"{name}"' for name in ("run_id", "node_id", *names))
+    row = f"({', '.join([placeholder] * (len(names) + 2))})"
+    update = ", ".join(f'"{name}" = excluded."{name}"' for name in names)
+    return (
+        f"INSERT INTO node_states ({columns}) VALUES {', '.join([row] * rows)} "
+        f"ON CONFLICT (run_id, node_id) DO {f'UPDATE SET {update}' if update else 'NOTHING'}"
+    )
+
+
 def _insert(dialect: str, table: str) -> Any:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(TABLES[table])
