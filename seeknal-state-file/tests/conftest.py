@@ -139,7 +139,10 @@ def _uncounted() -> Iterator[None]:
 
 
 def _versions(file: Path, kept: bytes | None, written: bytes | None) -> list[bytes | None]:
-    return [kept, written] if file.name == ".journal" else [kept, written, b""]
+    if file.name == ".journal":
+        return [kept, written]
+    mixed = (written or b"")[:100] + (kept or b"")[100:]
+    return [kept, written, b"", mixed]
 
 
 def _get(file: Path) -> bytes | None:

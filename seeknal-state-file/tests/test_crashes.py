@@ -181,6 +181,7 @@ LOSSES: dict[str, Callable[[Path], object]] = {
     "emptied": lambda file: os.truncate(file, 0),
     "half": lambda file: os.truncate(file, 50),
     "zeros": lambda file: file.write_bytes(bytes(200)),
+    "half written over": lambda file: file.write_bytes(b"{" * 50 + file.read_bytes()[50:]),
     "not yet renamed": lambda file: file.rename(file.with_name(".writing")),
 }
 
@@ -268,16 +269,22 @@ def refuse(*_: Any, **__: Any) -> None:
     raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
 
-@either
 @pytest.mark.parametrize(
-    ("place", "name", "decided"),
+    ("change", "place", "name", "decided"),
     [
-        (store, "_sync_data", False),
-        (os, "rename", True),
-        (os, "open", True),
-        (store, "_sync_file_system", True),
+        (one_file, os, "rename", True),
+        *(
+            (change, *refused)
+            for change in (one_file, several_files)
+            for refused in (
+                (store, "_sync_data", False),
+                (os, "open", True),
+                (os, "lseek", True),
+                (store, "_sync_file_system", True),
+            )
+        ),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", ""),
 )
 def test_what_an_unwritable_disk_refuses_is_not_stored_or_stored_later(
     backend: FileBackend,

@@ -80,6 +80,19 @@ def test_a_file_is_json_with_a_field_a_line(backend: FileBackend, state: Path) -
         assert line in text.splitlines()
 
 
+def test_what_becomes_shorter_leaves_nothing_of_what_was_longer(
+    backend: FileBackend, state: Path
+) -> None:
+    backend.create_run("r")
+    for error in ("long " * 100, None):
+        with backend.transaction():
+            backend.set_node_state("r", "a", error=error)
+            backend.set_node_state("r", "b", error=error)
+    for name in "ab":
+        assert json.loads((state / f"nodes/r/{name}.json").read_text())["error"] is None
+    assert backend.list_node_states("r") == [NodeState("r", "a"), NodeState("r", "b")]
+
+
 def test_files_of_others_are_left_alone(backend: FileBackend, state: Path) -> None:
     backend.create_run("r")
     theirs = [state / "runs" / name for name in ("notes.txt", "r.json~", ".r.json.swp")]

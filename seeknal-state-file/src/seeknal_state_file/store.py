@@ -1,12 +1,16 @@
 """A folder of JSON texts in which several writes land together or not at all.
 
 A transaction is first appended, whole, to the journal: that one durable write decides it. Then its
-files are replaced, which needs no waiting for the disk, since the journal would replace them
-again. When the journal has grown, all is brought to disk at once and the journal emptied.
+files are written, which needs no waiting for the disk, since the journal would write them again.
+When the journal has grown, all is brought to disk at once and the journal emptied.
+
+One file alone is replaced by a rename, and readers go on meanwhile. Several are written where they
+are, which is quicker: nobody reads until all are, and whoever finds that this was left half done,
+as the mark says, does it again from the journal before anything is read.
 
     .journal    transactions, a line each, with a checksum: what a crash may have left undone
     .mark       since which start of the machine, and up to which byte, the journal is carried out;
-                its lock is held shared by readers, and alone while several files are replaced
+                its lock is held shared by readers, and alone while several files are written
     .lock       its lock is held by the one that writes
     damaged/    files whose checksum was wrong
 """
@@ -22,7 +26,7 @@ import os
 import shutil
 import subprocess
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -209,7 +213,7 @@ class Store:
         end = begin + len(line)
         with self._explained(_DECIDED):
             if len(pending) == 1 and not next(iter(pending)).endswith("/"):
-                self._apply(pending)
+                self._apply(pending, self._replace)
                 os.pwrite(files.mark, _mark(end), 0)
             else:
                 self._carry_out(files, pending, end)
@@ -217,11 +221,11 @@ class Store:
                 self._checkpoint(files)
 
     def _carry_out(self, files: _Files, texts: dict[str, str | None], end: int) -> None:
-        """Replace several files while nobody reads."""
+        """Write several files while nobody reads."""
         fcntl.flock(files.mark, fcntl.LOCK_EX)
         try:
             os.pwrite(files.mark, _UNFINISHED, 0)
-            self._apply(texts)
+            self._apply(texts, self._overwrite)
             os.pwrite(files.mark, _mark(end), 0)
         finally:
             fcntl.flock(files.mark, fcntl.LOCK_UN)
@@ -266,10 +270,10 @@ class Store:
         _sync_data(files.journal)
         os.pwrite(files.mark, _mark(0), 0)
 
-    def _apply(self, texts: dict[str, str | None]) -> None:
+    def _apply(self, texts: dict[str, str | None], write: Callable[[str, bytes], None]) -> None:
         for path, text in texts.items():
             if text is not None:
-                self._replace(path, _sealed(text))
+                write(path, _sealed(text))
             elif path.endswith("/"):
                 with suppress(FileNotFoundError):
                     shutil.rmtree(f"{self._root}/{path}")
@@ -277,21 +281,15 @@ class Store:
                 Path(f"{self._root}/{path}").unlink(missing_ok=True)
 
     def _replace(self, path: str, content: bytes) -> None:
-        """Plain strings: this is done for every node of every run."""
+        """Who reads meanwhile finds what was there before, or all of what is there now."""
         full = f"{self._root}/{path}"
-        folder = full.rpartition("/")[0]
-        beside = f"{folder}/.writing"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        try:
-            descriptor = os.open(beside, flags, 0o666)
-        except FileNotFoundError:
-            os.makedirs(folder, exist_ok=True)
-            descriptor = os.open(beside, flags, 0o666)
-        try:
-            _write_all(descriptor, content, 0)
-        finally:
-            os.close(descriptor)
+        beside = f"{full.rpartition('/')[0]}/.writing"
+        _write_file(beside, content)
         os.rename(beside, full)
+
+    def _overwrite(self, path: str, content: bytes) -> None:
+        """Where it is: only while nobody reads, and what is left half done is done again."""
+        _write_file(f"{self._root}/{path}", content)
 
 
 # --- Texts and bytes ------------------------------------------------------------------------
@@ -337,6 +335,23 @@ def _add(texts: dict[str, str | None], later: dict[str, str | None]) -> None:
             for below in [p for p in texts if p.startswith(path)]:
                 del texts[below]
         texts[path] = text
+
+
+def _write_file(path: str, content: bytes) -> None:
+    """Over what there may be, and cut off behind: to empty a file first makes ext4 wait for the
+    disk when it is closed. Plain strings: this is done for every node of every run."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        os.makedirs(path.rpartition("/")[0], exist_ok=True)
+        descriptor = os.open(path, flags, 0o666)
+    try:
+        _write_all(descriptor, content, 0)
+        if os.lseek(descriptor, 0, os.SEEK_END) > len(content):
+            os.ftruncate(descriptor, len(content))
+    finally:
+        os.close(descriptor)
 
 
 def _write_all(descriptor: int, content: bytes, offset: int) -> None:
