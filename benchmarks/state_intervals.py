@@ -2,10 +2,10 @@
 
 Ours is a ledger of all years, filled a tenth of its hours at a time. Bare is each time a new
 ledger of a tenth of the years, filled whole: as many calls, with a tenth as much in the ledger.
-One hour of each year is left out, so there must be one range more than there are years. A thousand
-calls make a transaction.
+One hour of each year is left out, so there must be one range more than there are years. Each call
+is a transaction of its own, or a thousand of them are one.
 
-    python state_intervals.py [--years 10] [--backend sqlite|file]
+    python state_intervals.py [--years 10] [--backend sqlite|file] [--together 1000]
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ HOUR = timedelta(hours=1)
 HOURS_A_YEAR = 8766
 LEFT_OUT = 4000
 """Of each year, the hour that is missing."""
-A_TRANSACTION = 1000
 PARTS = 10
 NODE, SNAPSHOT = "transform.hourly", "6b86b273ff34fce19d6b804eff5a3f57"
 
@@ -39,6 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--years", type=int, default=10, help=f"a multiple of {PARTS}")
     parser.add_argument("--backend", choices=("sqlite", "file"), help="both when not given")
+    parser.add_argument("--together", type=int, default=1000, help="calls in one transaction")
     asked = parser.parse_args()
     if asked.years % PARTS:
         parser.error(f"--years must be a multiple of {PARTS}")
@@ -48,12 +48,17 @@ def main() -> None:
         def new_folder() -> str:
             return tempfile.mkdtemp(dir=folder)
 
-        figures = {name: _measure(name, asked.years, new_folder) for name in backends}
+        figures = {
+            name: _measure(name, asked.years, asked.together, new_folder) for name in backends
+        }
     met = all(f["met"] for f in figures.values())
-    timing.report("state_intervals", {"years": asked.years, **figures, "met": met})
+    timing.report(
+        "state_intervals",
+        {"years": asked.years, "together": asked.together, **figures, "met": met},
+    )
 
 
-def _measure(name: str, years: int, new_folder: Callable[[], str]) -> dict[str, Any]:
+def _measure(name: str, years: int, together: int, new_folder: Callable[[], str]) -> dict[str, Any]:
     hours = _shuffled(years)
     few_hours = _shuffled(years // PARTS)
     ours: list[float] = []
@@ -62,10 +67,10 @@ def _measure(name: str, years: int, new_folder: Callable[[], str]) -> dict[str, 
     with states.opened(name, new_folder()) as ledger:
         for part in range(PARTS):
             begin, end = (len(hours) * n // PARTS for n in (part, part + 1))
-            ours.append(_add_all(ledger, hours[begin:end]))
+            ours.append(_add_all(ledger, hours[begin:end], together))
             ranges.append(_check(ledger, hours[:end]))
             with states.opened(name, new_folder()) as small:
-                bare.append(_add_all(small, few_hours))
+                bare.append(_add_all(small, few_hours, together))
                 _check(small, few_hours)
     us_a_call = [round(seconds / len(few_hours) * 1e6) for seconds in ours]
     return {
@@ -88,14 +93,14 @@ def _logarithmic_growth(years: int) -> float:
     return round(math.log(hours) / math.log(hours / PARTS), 3)
 
 
-def _add_all(ledger: StateBackend, hours: Sequence[int]) -> float:
+def _add_all(ledger: StateBackend, hours: Sequence[int], together: int) -> float:
     """Seconds that it took."""
     intervals = [(FIRST + hour * HOUR, FIRST + (hour + 1) * HOUR) for hour in hours]
 
     def add() -> None:
-        for first in range(0, len(intervals), A_TRANSACTION):
+        for first in range(0, len(intervals), together):
             with ledger.transaction():
-                for start, end in intervals[first : first + A_TRANSACTION]:
+                for start, end in intervals[first : first + together]:
                     ledger.add_completed_interval(states.RUN, NODE, start, end, snapshot=SNAPSHOT)
 
     return timing.seconds(add)

@@ -18,7 +18,7 @@ from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.reading import tables_of
 from seeknal.workflow.runner import RunRequest, run_project
 
-PIPELINES = 400 if os.environ.get("SEEKNAL_NIGHTLY") else 24
+PIPELINES = 400 if os.environ.get("SEEKNAL_NIGHTLY") else 16
 STEPS = 7
 NODES = ("n0", "n1", "n2", "n3", "n4", "n5")
 

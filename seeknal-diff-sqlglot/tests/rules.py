@@ -177,7 +177,7 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         ("SELECT a, b FROM t ORDER BY a", "SELECT a, b FROM t"),
         ("SELECT a, b FROM t ORDER BY a", "SELECT a, b FROM t ORDER BY b DESC"),
         (
-            "SELECT sum(a) AS n FROM (SELECT a FROM t ORDER BY b) AS q",
+            "SELECT sum(a) AS n FROM (SELECT a FROM t ORDER BY a) AS q",
             "SELECT sum(a) AS n FROM (SELECT a FROM t) AS q",
         ),
         ("SELECT a FROM t ORDER BY a LIMIT 2", "SELECT a FROM t ORDER BY a ASC LIMIT 2"),

@@ -121,9 +121,8 @@ def _no_number(node: exp.Expr) -> bool:
 def in_list(node: exp.Expr, scope: Scope) -> int:
     """The order of an IN list, and what stands in it twice, change nothing, NULLs included.
 
-    IN of one value is defined as `=`; SQLite converts types differently there.
-
-    Only for literals of one kind: of a mixture, the common type is a question of its own.
+    IN is an OR of `=` where the values have one type: strings, or whole numbers of 32 bits. Of
+    others, the common type is a question of its own. SQLite converts types differently.
     """
     members = node.args.get("expressions") or []
     others = any(node.args.get(name) for name in ("query", "unnest", "field"))
@@ -132,6 +131,10 @@ def in_list(node: exp.Expr, scope: Scope) -> int:
     if others or not members or not literals or len(kinds) != 1:
         return HANDLERS[object](node, scope)
     values = sorted({expression(member, scope) for member in members})
-    if len(values) == 1 and scope.context.text.name not in LEFT_COLLATION_WINS:
-        return scope.context.terms.put("eq", *sorted((expression(node.this, scope), values[0])))
-    return scope.context.terms.put("In", expression(node.this, scope), *values)
+    put = scope.context.terms.put
+    one_type = kinds == {True} or all(integer(member) is not None for member in members)
+    if scope.context.text.name in LEFT_COLLATION_WINS or not (one_type or len(values) == 1):
+        return put("In", expression(node.this, scope), *values)
+    mine = operand(node.this, scope)
+    equal = sorted(put("eq", *sorted((mine, value))) for value in values)
+    return put("or", *equal) if len(equal) > 1 else equal[0]

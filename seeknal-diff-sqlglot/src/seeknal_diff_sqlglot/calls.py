@@ -6,9 +6,18 @@ from sqlglot import exp
 
 from seeknal_diff_sqlglot import functions
 from seeknal_diff_sqlglot.dispatch import expression, parts_of
-from seeknal_diff_sqlglot.relations import Opaque, Select
-from seeknal_diff_sqlglot.scopes import Scope
-from seeknal_diff_sqlglot.terms import COLLATED, MAY_FAIL, NEW_ROWS, UNSTEADY, VOLATILE
+from seeknal_diff_sqlglot.relations import NotUnderstood, Opaque, Select
+from seeknal_diff_sqlglot.scopes import ANY, Scope
+from seeknal_diff_sqlglot.terms import (
+    COLLATED,
+    MAY_FAIL,
+    NEW_ROWS,
+    PERHAPS_OUTER,
+    UNSTEADY,
+    VOLATILE,
+    Part,
+    Read,
+)
 
 _ONE_COALESCE = {"duckdb", "sqlite", "bigquery", "snowflake", "spark", "databricks"}
 
@@ -79,6 +88,8 @@ def function(node: exp.Expr, scope: Scope, windowed: bool = False) -> int:
     if flags & VOLATILE:
         scope.context.terms.volatile.append(node)
     parts = parts_of(node, scope)
+    if aggregate and not windowed and scope.parent is not None:
+        flags |= _of_around(parts, node, scope)
     return scope.context.terms.put(
         "over" if windowed else "call",
         name,
@@ -87,6 +98,19 @@ def function(node: exp.Expr, scope: Scope, windowed: bool = False) -> int:
         flags=flags,
         aggregate=aggregate and not windowed,
     )
+
+
+def _of_around(parts: list[Part], node: exp.Expr, scope: Scope) -> int:
+    """An aggregate that reads nothing but the query around is an aggregate of that query."""
+    reads: set[Read] = set()
+    for part in parts:
+        if isinstance(part, int):
+            reads |= scope.context.terms[part].reads
+    inside = {read for read in reads if not read.depth}
+    if reads and not inside:
+        raise NotUnderstood("an aggregate of the query around", node)
+    doubtful = {read.name for read in inside if read.source == ANY}
+    return PERHAPS_OUTER if inside and all(read.name in doubtful for read in inside) else 0
 
 
 def _means_now(node: exp.Expr, name: str) -> bool:

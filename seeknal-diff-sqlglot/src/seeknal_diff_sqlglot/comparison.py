@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from seeknal.dag.classifier import EVERYTHING, UNCHANGED, Change
 from seeknal_diff_sqlglot import reasons as why
+from seeknal_diff_sqlglot.assumptions import doubt, has
 from seeknal_diff_sqlglot.outputs import Outputs, hit
 from seeknal_diff_sqlglot.reasons import Reasons
 from seeknal_diff_sqlglot.relations import (
@@ -23,7 +24,7 @@ from seeknal_diff_sqlglot.relations import (
     Table,
 )
 from seeknal_diff_sqlglot.tables import names_once, star_of
-from seeknal_diff_sqlglot.terms import Terms
+from seeknal_diff_sqlglot.terms import PERHAPS_OUTER, Terms
 
 _MESSAGES = {
     "WHERE": "the WHERE condition is different",
@@ -190,6 +191,10 @@ class Comparison:
             return EVERYTHING
         if self._rows_touched(old, new, changes):
             return EVERYTHING
+        if self._of_around(old) != self._of_around(new):
+            message = "an aggregate in a subquery may be one of the query around it"
+            self.reasons.add(why.ROWS, message, new.node)
+            return EVERYTHING
         outputs = Outputs(self, old, new, changes).change()
         return self._as_decided(old, new, outputs)
 
@@ -226,8 +231,10 @@ class Comparison:
         """What is computed again comes out as before only where nothing depends on luck."""
         from seeknal_diff_sqlglot.steadiness import unsteady_columns
 
-        if change.rows or not change:
+        if change.rows:
             return change
+        if not change:
+            return self._checked(new)
         for relation in (old, new):
             if getattr(relation, "unsteady_rows", False):
                 message = "which rows there are depends on the order in which they come"
@@ -243,10 +250,18 @@ class Comparison:
             )
         return Change(
             changed=change.changed | moving,
-            added=change.added - moving,
+            added=change.added,
             removed=change.removed,
             moved=change.moved,
         )
+
+    def _checked(self, new: Relation) -> Change:
+        """UNCHANGED, unless the new query may fail where the old one worked."""
+        reason = doubt(self.terms, self.inputs)
+        if reason is None:
+            return UNCHANGED
+        self.reasons.add(why.ROWS, reason, getattr(new, "node", None))
+        return EVERYTHING
 
     def _same_clauses(self, old: list[Clause], new: list[Clause]) -> bool:
         a = Counter((clause.name, clause.value) for clause in old)
@@ -283,10 +298,15 @@ class Comparison:
         """Whether what changed in what is read may decide which rows there are."""
         if not any(changes.values()) and not self.reaches(new):
             return False
-        if new.natural and any(changes.values()):
+        if new.natural and self._may_meet(old, new, changes):
             message = "NATURAL JOIN compares whatever columns there are, and they changed"
             self.reasons.add(why.ROWS, message, _node(new, "NATURAL JOIN"))
             return True
+        for change in changes.values():
+            if found := change.added & new.guards:
+                message = f"'{min(found)}' may mean the column of that name, which was added"
+                self.reasons.add(why.ROWS, message, new.node)
+                return True
         for source in new.sources:
             reads = self.terms[source.relation.key].reads
             name = hit(reads, changes, new)
@@ -303,6 +323,26 @@ class Comparison:
                     self.reasons.add(why.ROWS, message, clause.node)
                     return True
         return False
+
+    def _may_meet(self, old: Select, new: Select, changes: Mapping[str, Change]) -> bool:
+        """Whether a NATURAL JOIN may compare something that changed."""
+        if any(new.stars()):
+            return any(changes.values())
+        for label, change in changes.items():
+            for name in change.changed | change.added | change.removed:
+                for source in (*old.sources, *new.sources):
+                    if source.label != label and has(source.relation, name) is not False:
+                        return True
+        return False
+
+    def _of_around(self, select: Select) -> frozenset[int]:
+        """Columns that may make one row of all, as nothing else in the list forbids it."""
+        if select.aggregated or any(select.stars()):
+            return frozenset()
+        flags = {i.term: self.terms[i.term].flags for i in select.items if isinstance(i, Item)}
+        found = frozenset(term for term, flag in flags.items() if flag & PERHAPS_OUTER)
+        bare = any(self.terms[term].bare for term in flags if term not in found)
+        return frozenset() if bare else found
 
     def touched(self, term: int, changes: Mapping[str, Change], select: Select) -> str | None:
         """The name of something that a term reads and that changed, or None."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from seeknal_diff_sqlglot.assumptions import has
 from seeknal_diff_sqlglot.expressions import expression, integer
 from seeknal_diff_sqlglot.relations import Item, NotUnderstood, Select, Star
 from seeknal_diff_sqlglot.scopes import Scope
@@ -52,6 +53,9 @@ def _group_key(key: exp.Expr, scope: Scope, group: exp.Expr) -> int:
     parts = scope.context.terms[term].parts
     if parts[0] != "either" or scope.context.text.name in _ALIAS_MAY_BE_SHADOWED:
         return term
+    name = key.name.lower()
+    if any(has(source.relation, name) for source in scope.visible()):
+        return term
     column, given = parts[1], parts[2]
     assert isinstance(column, int)
     assert isinstance(given, int)
@@ -62,7 +66,10 @@ def _group_key(key: exp.Expr, scope: Scope, group: exp.Expr) -> int:
         elif other is not key:
             return term
     bare = scope.context.terms[given].bare
-    return given if bare - others and not scope.context.terms[given].flags & AGGREGATE else term
+    if not bare - others or scope.context.terms[given].flags & AGGREGATE:
+        return term
+    scope.guards.add(name)
+    return given
 
 
 def _keys(group: exp.Expr) -> list[exp.Expr]:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from seeknal.dag.classifier import EVERYTHING, UNCHANGED, Change
 from seeknal_diff_sqlglot import reasons as why
 from seeknal_diff_sqlglot.merging import all_terms
-from seeknal_diff_sqlglot.relations import GENERATED, Item, Select, Star
+from seeknal_diff_sqlglot.relations import (
+    GENERATED,
+    Item,
+    Relation,
+    Select,
+    SetOperation,
+    Star,
+    Table,
+)
 from seeknal_diff_sqlglot.terms import MAY_FAIL, UNSTEADY, VOLATILE, Read
 
 if TYPE_CHECKING:
@@ -105,15 +113,26 @@ class Outputs:
                     return EVERYTHING
                 others = [other for other in stars if other is not star]
                 if any(not self._lacks(other, name) for other in others):
-                    self._changed.add(name)
-                    self._reasons.add(why.CHANGED, f"there may be two columns '{name}'", star.node)
+                    self._reasons.add(why.ROWS, f"there may be two columns '{name}'", star.node)
+                    return EVERYTHING
+        if self._added and all(self._may_be_empty(item) for item in self._old.items):
+            self._reasons.add(why.ROWS, "nothing may be left of the star", self._new.node)
+            return EVERYTHING
         changed = frozenset(self._changed - self._removed)
         return Change(False, changed, frozenset(self._added), frozenset(self._removed), self._moved)
 
     def _lacks(self, star: Star, name: str) -> bool:
-        source = next(s for s in self._new.sources if s.label == star.source)
-        columns = source.relation.columns
+        columns = self._relation(star).columns
         return name in star.without or (columns is not None and name not in columns)
+
+    def _relation(self, star: Star) -> Relation:
+        return next(s for s in self._new.sources if s.label == star.source).relation
+
+    def _may_be_empty(self, item: Item | Star) -> bool:
+        """Whether a star leaves out columns of a table that may have no other."""
+        if not isinstance(item, Star) or not item.without:
+            return False
+        return pending(self._relation(item))
 
     def _has(self, star: Star, name: str) -> bool:
         """Whether a star shows a column for certain: it is known, or the query reads it."""
@@ -123,8 +142,7 @@ class Outputs:
         terms = all_terms(self._new) if name not in star.without else []
         if any(read in self._terms[term].reads for term in terms):
             return True
-        source = next(s for s in self._new.sources if s.label == star.source)
-        return name not in star.without and name in (source.relation.columns or ())
+        return name not in star.without and name in (self._relation(star).columns or ())
 
     def _same_places(self, old: list[Item | Star], new: list[Item | Star]) -> Change:
         """Two columns of one name: only what is the same place by place is the same."""
@@ -238,16 +256,25 @@ class Outputs:
             self._reasons.add(why.ROWS, f"there are two columns '{shown}' then", item.node)
             return False
         places = list(theirs.values())
-        before_a_star = any(places.index(item) < places.index(star) for star in stars)
-        if any(not self._lacks(star, item.name) for star in stars) and before_a_star:
+        doubtful = [star for star in stars if not self._lacks(star, item.name)]
+        before_a_star = any(places.index(item) < places.index(star) for star in doubtful)
+        if before_a_star or any(pending(self._relation(star)) for star in doubtful):
             message = f"'{shown}' may take the name of a column that the star stands for"
-            self._changed.add(item.name)
-            self._added.add(item.name)
-            self._reasons.add(why.CHANGED, message, item.node)
-            return True
+            self._reasons.add(why.ROWS, message, item.node)
+            return False
         self._added.add(item.name)
         self._reasons.add(why.ADDED, f"column '{shown}' was added", item.node)
         return True
+
+
+def pending(relation: Relation) -> bool:
+    """Whether more of the columns may become known."""
+    if isinstance(relation, Select):
+        sources = {source.label: source.relation for source in relation.sources}
+        return any(pending(sources[star.source]) for star in relation.stars())
+    if isinstance(relation, SetOperation):
+        return pending(relation.left)
+    return isinstance(relation, Table) and relation.pending
 
 
 def _shown(name: str) -> str:

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from seeknal.dag.classifier import Query
 from seeknal_diff_sqlglot import joins
+from seeknal_diff_sqlglot.assumptions import Assumptions, has
 from seeknal_diff_sqlglot.expressions import conditions, expression, integer, number
 from seeknal_diff_sqlglot.grouping import grouped_by
 from seeknal_diff_sqlglot.merging import merge
@@ -20,6 +21,7 @@ from seeknal_diff_sqlglot.relations import (
     Relation,
     Select,
     SetOperation,
+    Source,
     Star,
 )
 from seeknal_diff_sqlglot.scopes import Aliases, Context, Definition, Scope
@@ -48,10 +50,15 @@ def relation_of(
 
     Raises NotUnderstood.
     """
-    found = Builder(query, text, terms, columns_too, drop_order=True).root(node)
-    if found is None:
-        found = Builder(query, text, terms, columns_too, drop_order=False).root(node)
+    first = len(terms)
+    for drop_order in (True, False):
+        builder = Builder(query, text, terms, columns_too, drop_order)
+        found = builder.root(node)
+        if found is not None:
+            break
     assert found is not None
+    builder.context.assumptions.first = first
+    terms.assumptions.append(builder.context.assumptions)
     return found
 
 
@@ -64,7 +71,7 @@ class Builder:
         self.terms = terms
         self.text = text
         self.tables = Tables(query, terms, columns_too)
-        self.context = Context(terms, text, self.build, drop_order)
+        self.context = Context(terms, text, self.build, Assumptions(len(terms)), drop_order)
 
     def root(self, node: exp.Expr) -> Relation | None:
         """None if an ORDER BY was dropped that might matter to something around it."""
@@ -112,7 +119,8 @@ class Builder:
         for window in node.args.get("windows") or ():
             scope.windows[window.name.lower()] = window
         sure = set(scope.surely_columns)
-        scope.unique = self._unique(node, scope)
+        with self.context.trying():
+            scope.unique = self._unique(node, scope)
         scope.surely_columns = sure
         items = self._items(node, scope)
         select = Select(scope.sources, clauses, items, node=node)
@@ -120,6 +128,7 @@ class Builder:
         self._filters(node, scope, select)
         self._distinct(node, scope, select)
         order_and_limit(node, scope, select, top)
+        select.guards = frozenset(scope.guards)
         same = passed_through(select)
         if same is not None and not self.terms[same.key].reads:
             if is_unsteady(same):
@@ -149,7 +158,7 @@ class Builder:
             return []
         source = scope.sources[0]
         return [
-            frozenset(scope.of(0, source, column) for column in unique)
+            frozenset(scope.column_of(0, source, column) for column in unique)
             for unique in source.relation.unique
         ]
 
@@ -164,6 +173,10 @@ class Builder:
                 items += self._star(starred, None, scope)
             else:
                 items.append(self._item(projection, scope))
+        if node.expressions and not items:
+            raise NotUnderstood("a star of which nothing is left", node)
+        terms = [item.term for item in items if isinstance(item, Item)]
+        self.context.assumptions.computed.update(terms)
         return items
 
     def _item(self, projection: exp.Expr, scope: Scope) -> Item:
@@ -171,29 +184,55 @@ class Builder:
         name: str | None = None
         if isinstance(projection, exp.Alias):
             value = projection.this
-            name = self.context.fold(projection.args["alias"])
-            if projection.args["alias"].args.get("quoted"):
-                name = projection.alias
+            name = self.context.shown(projection.args["alias"])
         elif isinstance(projection, exp.Aliases):
             raise NotUnderstood("several names for one expression", projection)
         bare = value.unnest() if isinstance(value, exp.Paren) else value
         if name is None and isinstance(bare, exp.Column):
-            name = self.context.fold(bare.this)
+            name = scope.shown(bare)
         elif (
             name is None
             and isinstance(bare, exp.Dot)
             and isinstance(bare.expression, exp.Identifier)
         ):
-            name = self.context.fold(bare.expression)
+            name = self.context.shown(bare.expression)
         value_known = integer(bare) if self.text.name in ("duckdb", "postgres") else None
         term = expression(value, scope) if value_known is None else number(value_known, scope)
-        lower = (name if name is not None else GENERATED + self.text.generated_name(value)).lower()
+        if name is None:
+            name = GENERATED + self.text.generated_name(value)
+        lower = name.lower()
         if isinstance(projection, exp.Alias):
             scope.aliases[lower] = term
-        return Item(lower, name if name is not None else lower, term, projection)
+        return Item(lower, name, term, projection)
 
     def _star(self, star: exp.Star, column: exp.Column | None, scope: Scope) -> list[Item | Star]:
-        sources = scope.sources
+        sources = self._starred(star, column, scope)
+        without, replaced = self._exceptions(star, scope)
+        if (without or replaced) and len(sources) > 1:
+            raise NotUnderstood("a star with exceptions over several tables", star)
+        for name in (*without, *replaced):
+            relations = [s.relation for s in sources if has(s.relation, name) is not False]
+            self.context.assumptions.need(relations, name, computed=False)
+        items: list[Item | Star] = []
+        for source in sources:
+            for item in expand(source, self.terms, column or star):
+                if isinstance(item, Star):
+                    terms = tuple(sorted(replaced.items()))
+                    hidden = frozenset(scope.merged_right(source))
+                    columns = source.relation.columns
+                    if columns is None or set(columns) - without:
+                        items.append(replace(item, without=without | hidden, replaced=terms))
+                elif item.name in replaced:
+                    items.append(replace(item, term=replaced[item.name]))
+                elif item.name not in without and item.name not in scope.merged_right(source):
+                    items.append(item)
+        return items
+
+    def _starred(self, star: exp.Star, column: exp.Column | None, scope: Scope) -> list[Source]:
+        """The tables whose columns a star stands for."""
+        if scope.stars_merge:
+            raise NotUnderstood("a star over an outer join with USING", star)
+        sources = scope.visible()
         if column is not None:
             alias = self.context.fold(column.args["table"]).lower()
             sources = [source for source in sources if source.alias == alias]
@@ -201,29 +240,26 @@ class Builder:
                 raise NotUnderstood("a star of a table that is not in the FROM", column)
         if star.args.get("rename") or not sources:
             raise NotUnderstood("a star that renames columns, or has no table", star)
-        without = frozenset(
-            self.context.fold(e.this if isinstance(e, exp.Column) else e).lower()
-            for e in star.args.get("except_") or ()
-        )
-        replaced = {
-            e.alias.lower(): (e, expression(e.this, scope)) for e in star.args.get("replace") or ()
-        }
-        if (without or replaced) and len(sources) > 1:
-            raise NotUnderstood("a star with exceptions over several tables", star)
-        items: list[Item | Star] = []
-        for source in sources:
-            if source.kind in ("semi", "anti"):
-                continue
-            for item in expand(source, self.terms, column or star):
-                if isinstance(item, Star):
-                    terms = tuple(sorted((name, term) for name, (_, term) in replaced.items()))
-                    hidden = frozenset(scope.merged_right(source))
-                    items.append(replace(item, without=without | hidden, replaced=terms))
-                elif item.name in replaced:
-                    items.append(replace(item, term=replaced[item.name][1]))
-                elif item.name not in without and item.name not in scope.merged_right(source):
-                    items.append(item)
-        return items
+        return sources
+
+    def _exceptions(self, star: exp.Star, scope: Scope) -> tuple[frozenset[str], dict[str, int]]:
+        """What a star leaves out, and what it replaces: plain names, each once."""
+        left_out = [e.this if _is_name(e) else e for e in star.args.get("except_") or ()]
+        others = list(star.args.get("replace") or ())
+        if not all(isinstance(e, exp.Identifier) for e in left_out) or not all(
+            isinstance(e, exp.Alias) for e in others
+        ):
+            raise NotUnderstood("a star with an exception that is not a name", star)
+        without = [self.context.fold(e).lower() for e in left_out]
+        replaced = [e.alias.lower() for e in others]
+        if len({*without, *replaced}) < len(without) + len(replaced):
+            raise NotUnderstood("a star with two exceptions of one name", star)
+        terms = [self._replacement(e, scope) for e in others]
+        return frozenset(without), dict(zip(replaced, terms, strict=True))
+
+    def _replacement(self, alias: exp.Alias, scope: Scope) -> int:
+        term, shown = expression(alias.this, scope), self.context.shown(alias.args["alias"])
+        return term if shown == shown.lower() else self.terms.put("spelled", term, shown)
 
     def _filters(self, node: exp.Select, scope: Scope, select: Select) -> None:
         where = node.args.get("where")
@@ -274,7 +310,8 @@ class Builder:
         if extra:
             raise NotUnderstood(f"{min(extra)} in a set operation", node)
         inner = Scope(self.context, around.parent, self._definitions(node, around))
-        inner.sources = around.sources
+        inner.sources, inner.one_sided = around.sources, around.one_sided
+        inner.joining = around.joining
         left, left_term = self.build(node.this, inner)
         right, right_term = self.build(node.args["expression"], inner)
         kind = f"{type(node).__name__} {'distinct' if node.args.get('distinct') else 'all'}"
@@ -293,6 +330,10 @@ class Builder:
             parts += (clause.name, *clause.value)
         relation.key = self.terms.put_relation(tuple(parts), relation, reads, flags)
         return relation
+
+
+def _is_name(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Column) and not node.table
 
 
 def _sides_may_change_places(relation: SetOperation) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sqlglot import exp
 
@@ -22,12 +23,16 @@ class NotUnderstood(Exception):
 
 @dataclass(slots=True, eq=False)
 class Table:
-    """A table by its node id, or by its written name."""
+    """A table by its node id, or by its written name.
+
+    pending: its columns may become known, if all is looked at once more.
+    """
 
     id: str
     key: int
     look_up: Callable[[], tuple[str, ...] | None]
     unique: tuple[frozenset[str], ...] = ()
+    pending: bool = False
 
     @property
     def columns(self) -> tuple[str, ...] | None:
@@ -77,6 +82,15 @@ class Source:
     kind: str = "inner"
     condition: tuple[int, ...] = ()
     ordered: bool = False
+    _columns: frozenset[str] | Literal[False] | None = False
+
+    @property
+    def columns(self) -> frozenset[str] | None:
+        """Those of its relation, worked out once."""
+        if self._columns is False:
+            columns = self.relation.columns
+            self._columns = None if columns is None else frozenset(columns)
+        return self._columns
 
 
 @dataclass(slots=True, eq=False)
@@ -90,7 +104,10 @@ class Clause:
 
 @dataclass(slots=True, eq=False)
 class Select:
-    """unsteady_rows: a second evaluation may give other rows. wide: each column decides rows."""
+    """unsteady_rows: a second evaluation may give other rows. wide: each column decides rows.
+
+    guards: names that would mean something else if a source had such a column.
+    """
 
     sources: list[Source]
     clauses: list[Clause]
@@ -102,6 +119,7 @@ class Select:
     wide: bool = False
     unsteady_rows: bool = False
     unique: tuple[frozenset[str], ...] = ()
+    guards: frozenset[str] = frozenset()
     node: exp.Expr | None = None
 
     @property
@@ -171,3 +189,20 @@ class Opaque:
 
 
 Relation = Table | Select | SetOperation | Opaque
+
+
+def spelling(relation: Relation, name: str) -> str | None:
+    """The name that a query gives to a column, in the case that is written; None if it gives none.
+
+    name: in lower case.
+    """
+    while isinstance(relation, SetOperation):
+        relation = relation.left
+    if not isinstance(relation, Select):
+        return None
+    for item in relation.items:
+        if isinstance(item, Item) and item.name == name:
+            return item.spelled
+    stars = {star.source for star in relation.stars() if name not in star.without}
+    found = (spelling(s.relation, name) for s in relation.sources if s.label in stars)
+    return next((spelled for spelled in found if spelled), None)

@@ -53,6 +53,7 @@ class Tables:
         if table is None:
             number_of = self._terms.put("table", key)
             self._found[key] = table = Table(name, number_of, self._columns(name))
+            table.pending = not self._columns_too and bool(self._query.columns)
             table.unique = tuple(
                 frozenset(column.lower() for column in unique)
                 for unique in self._query.keys.get(name, ())
@@ -94,19 +95,23 @@ def add_source(node: exp.Expr, scope: Scope, tables: Tables, build: Build) -> So
         if "pivots" in extra:
             relation = _pivoted(node, relation, scope)
     else:
-        relation = opaque(node, scope)
+        with scope.context.trying():
+            relation = opaque(node, scope)
         known = tuple(scope.context.fold(column).lower() for column in columns)
         single = isinstance(node, exp.Values) and all(
             isinstance(row, exp.Tuple) and len(row.expressions) == len(known)
             for row in node.expressions
         )
+        if columns:
+            shown = (scope.context.shown(column) for column in columns)
+            relation.key = scope.context.terms.put("named", relation.key, *shown)
         if single and known:
             relation.columns = known
         columns = []
         if not name and isinstance(node, exp.Table):
             name = node.this.name.lower() if node.this else ""
     if columns:
-        relation = renamed(relation, [scope.context.fold(c) for c in columns], scope, node)
+        relation = renamed(relation, [scope.context.shown(c) for c in columns], scope, node)
     root = relation.root.lower()
     ordinal = sum(source.label.rpartition("#")[0] == root for source in scope.sources)
     source = Source(f"{root}#{ordinal}", name, relation, node)
@@ -159,8 +164,8 @@ def of_definition(definition: Definition, scope: Scope, build: Build) -> Relatio
     relation = build(node.this, Scope(scope.context, None, definition.before))[0]
     columns = node.args["alias"].args.get("columns") or []
     if columns:
-        fold = scope.context.fold
-        relation = renamed(relation, [fold(column) for column in columns], scope, node)
+        shown = scope.context.shown
+        relation = renamed(relation, [shown(column) for column in columns], scope, node)
     definition.relation = relation
     return relation
 
@@ -171,8 +176,8 @@ def _recursive(definition: Definition, scope: Scope, build: Build) -> Opaque:
     outside = definition.outside
     if outside is not None and (outside.sources or outside.parent):
         raise NotUnderstood("a recursive query inside of one that can see others", node)
-    fold, terms = scope.context.fold, scope.context.terms
-    names = [fold(column) for column in node.args["alias"].args.get("columns") or ()]
+    shown, terms = scope.context.shown, scope.context.terms
+    names = [shown(column) for column in node.args["alias"].args.get("columns") or ()]
     columns = tuple(name.lower() for name in names) or None
     itself = Table("", terms.put("itself", definition.name), lambda: columns)
     inside = Definition(definition.name, node, definition.before, False, None, itself)
@@ -189,7 +194,8 @@ def _reads_itself(node: exp.CTE) -> bool:
 def _pivoted(node: exp.Expr, relation: Relation, scope: Scope) -> Opaque:
     lone = Scope(scope.context, None)
     lone.sources = [Source("pivot", "", relation, node)]
-    pivots = [opaque(pivot, lone).key for pivot in node.args["pivots"]]
+    with scope.context.trying():
+        pivots = [opaque(pivot, lone).key for pivot in node.args["pivots"]]
     term = scope.context.terms.put("pivoted", relation.key, *pivots)
     return Opaque(
         term, (relation,), unsteady_rows=is_unsteady(relation), node=node, root=relation.root
@@ -246,16 +252,12 @@ def passed_through(select: Select) -> Relation | None:
 
 def names_once(relation: Relation) -> bool:
     """Whether no two columns of a relation have one name, as far as can be told."""
-    if isinstance(relation, Table):
-        return True
-    first: Relation = relation
-    while isinstance(first, SetOperation):
-        if first.by_name:
-            return False
-        first = first.left
-    if not isinstance(first, Select):
-        return isinstance(first, Table)
-    names = [item.name if isinstance(item, Item) else "*" for item in first.items]
+    if isinstance(relation, SetOperation):
+        right = not relation.by_name or names_once(relation.right)
+        return right and names_once(relation.left)
+    if not isinstance(relation, Select):
+        return isinstance(relation, Table)
+    names = [item.name if isinstance(item, Item) else "*" for item in relation.items]
     return len(set(names)) == len(names)
 
 

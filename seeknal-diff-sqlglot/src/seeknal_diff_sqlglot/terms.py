@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from sqlglot import exp
 
+    from seeknal_diff_sqlglot.assumptions import Assumptions
     from seeknal_diff_sqlglot.relations import Relation
 
 Part = int | str
@@ -26,6 +27,8 @@ MAY_FAIL: Final = 64
 """Converts what is visibly text, or multiplies by a number near to the limit."""
 COLLATED: Final = 32
 """Two values that count as equal may look different."""
+PERHAPS_OUTER: Final = 128
+"""Holds an aggregate that may be one of the query around it."""
 
 OF_THIS_SCOPE: Final = AGGREGATE | WINDOW | NEW_ROWS
 
@@ -53,12 +56,19 @@ class Term:
 
 
 class Terms:
-    """All terms of two queries, each once. volatile: nodes that were found to be, in order."""
+    """All terms of two queries, each once. volatile: nodes that were found to be, in order.
+
+    assumptions: of each query.
+    """
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[Part, ...], int] = {}
         self._terms: list[Term] = []
         self.volatile: list[exp.Expr] = []
+        self.assumptions: list[Assumptions] = []
+
+    def __len__(self) -> int:
+        return len(self._terms)
 
     def __getitem__(self, number: int) -> Term:
         return self._terms[number]

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect
+from sqlglot.dialects.dialect import Dialect, NormalizationStrategy
 from sqlglot.tokenizer_core import Token, TokenType
 
 from seeknal_diff_sqlglot.functions import words
@@ -84,6 +84,12 @@ class Text:
         """Whether names that differ in case only may be different names."""
         return self.name in _CASE_IS_KEPT
 
+    @property
+    def names_as_written(self) -> bool:
+        """Whether a result shows names in the case that the query gives them."""
+        strategy = self.dialect.normalization_strategy
+        return self.case_is_kept or strategy is NormalizationStrategy.CASE_INSENSITIVE
+
     def too_much(self) -> str | None:
         """Why a parser is better not asked, or None."""
         if len(self.tokens) > MOST_TOKENS:
@@ -149,7 +155,7 @@ class Text:
         return " ".join(self._words(self.tokens[begin : end + 1]))
 
     def _words(self, tokens: list[Token]) -> Iterator[str]:
-        for token in tokens:
+        for token, after in zip(tokens, _followers(tokens), strict=True):
             kind = token.token_type
             if kind in _OPENING or kind in _CLOSING or kind in (TokenType.DCOLON, TokenType.ALIAS):
                 continue
@@ -159,7 +165,8 @@ class Text:
             elif kind is TokenType.NEQ:
                 yield "<>"
             elif text.lower() not in ("cast", "as"):
-                word = text.lower()
+                name = kind is TokenType.VAR and after is not TokenType.L_PAREN
+                word = text if name and self.names_as_written else text.lower()
                 yield "coalesce" if word == "ifnull" and self.name == "duckdb" else word
 
     def _lists(self) -> list[tuple[int, int, int, int]]:
@@ -209,13 +216,14 @@ def differ_in_formatting_only(old: Text, new: Text) -> bool:
 
     Spaces, comments and the case of keywords mean nothing to any engine. The case of names that
     are not quoted means nothing where the dialect folds it, unless something in the query turns
-    names into values. Where an engine names a column after the text of its expression, that text
-    must be the same too.
+    names into values; elsewhere a result may show it. Where an engine names a column after the
+    text of its expression, that text must be the same too.
     """
     if len(old.tokens) != len(new.tokens):
         return False
     case_differs = False
-    keep_case = old.case_is_kept
+    keep_case = old.names_as_written
+    before = None
     for a, b, after in zip(old.tokens, new.tokens, _followers(old.tokens), strict=True):
         kind = a.token_type
         if kind is not b.token_type:
@@ -223,10 +231,12 @@ def differ_in_formatting_only(old: Text, new: Text) -> bool:
         if a.text != b.text:
             if kind in _EXACT or a.text.upper() != b.text.upper():
                 return False
-            if kind is TokenType.VAR and after is not TokenType.L_PAREN:
+            named = before is TokenType.ALIAS or kind is TokenType.VAR
+            if named and after is not TokenType.L_PAREN:
                 if keep_case:
                     return False
                 case_differs = True
+        before = kind
     if case_differs and (shows_case(old) or shows_case(new)):
         return False
     return old.name in NAMES_BY_MEANING or _same_name_texts(old, new)

@@ -6,9 +6,11 @@ from sqlglot import exp
 
 from seeknal_diff_sqlglot import functions
 from seeknal_diff_sqlglot.dispatch import expression
-from seeknal_diff_sqlglot.relations import NotUnderstood, Select
+from seeknal_diff_sqlglot.relations import Item, NotUnderstood, Relation, Select, SetOperation
 from seeknal_diff_sqlglot.scopes import WHOLE_ROW, Scope
-from seeknal_diff_sqlglot.terms import UNSTEADY, VOLATILE, Part, Read
+from seeknal_diff_sqlglot.terms import UNSTEADY, VOLATILE, Part, Read, Terms
+
+_OF_VALUES = (exp.Alias, exp.Binary, exp.Predicate, exp.If, exp.Case, exp.Cast, exp.Coalesce)
 
 
 def case(node: exp.Expr, scope: Scope) -> int:
@@ -86,12 +88,35 @@ def placeholder(node: exp.Expr, scope: Scope) -> int:
     return scope.context.terms.put("placeholder", str(node.this))
 
 
+def _several(relation: Relation) -> bool:
+    """Whether a query surely has more columns than one."""
+    columns = relation.columns
+    if columns is not None:
+        return len(columns) != 1
+    if isinstance(relation, SetOperation):
+        return _several(relation.left)
+    return isinstance(relation, Select) and len(relation.items) > 1
+
+
 def subquery(node: exp.Expr, scope: Scope) -> int:
     """SQLite takes the first row that comes, where others refuse a second one."""
     relation, term = scope.context.relation_of(node, scope)
-    scalar = isinstance(node.parent, (exp.Alias, exp.Select))
-    if scalar and isinstance(relation, Select) and len(relation.items) > 1:
+    beside = node.parent.this if isinstance(node.parent, exp.Predicate) else None
+    if not isinstance(beside, exp.Tuple) and _several(relation):
         raise NotUnderstood("a value of several columns", node)
+    if isinstance(node.parent, _OF_VALUES):
+        term = _without_name(relation, term, scope.context.terms)
     if scope.context.text.name == "sqlite":
         return scope.context.terms.put("subquery", term, flags=UNSTEADY)
     return term
+
+
+def _without_name(relation: Relation, term: int, terms: Terms) -> int:
+    """The only column of a value has a name that nothing sees."""
+    if not isinstance(relation, Select) or len(relation.items) != 1:
+        return term
+    seen = terms[term]
+    if seen.parts[0] != "select" or not isinstance(relation.items[0], Item):
+        return term
+    parts = (*seen.parts[:-2], seen.parts[-1])
+    return terms.put_relation(parts, relation, seen.reads, seen.flags)
