@@ -534,6 +534,9 @@ def two(ctx):
         ("First", "What comes first", set()),
         ("def helps_one(x):", "def helps_one(x=print(1)):", {"one", "two"}),
         ("\n\ndef helps_one", "\n\n@print\ndef helps_one", {"one", "two"}),
+        ("def helps_one(x):", "def helps_one(x: print(1)):", {"one", "two"}),
+        ("return 2", "return two.__globals__['helps_' + 'one'](2)", {"one", "two"}),
+        ("return 2", "from sys import modules\n    return modules", {"one", "two"}),
         ("return 2", "return globals()['helps_one'](2)", {"one", "two"}),
         ("return 2", "return getattr(two, 'helps_one')(2)", {"two"}),
         ("\n\ndef helps_one", "\n\nclass Other:\n    pass\n\n\ndef helps_one", {"one", "two"}),
@@ -550,6 +553,42 @@ def test_a_node_is_told_by_the_code_that_it_can_reach(
     assert old in TWO
     before, after = codes(TWO), codes(TWO.replace(old, new))
     assert {name for name in before if before[name] != after[name]} == changed
+
+
+@pytest.mark.parametrize(
+    ("imports", "package"),
+    [
+        ("from lib.first import get", "from . import second\n\ndef get(): return second.N\n"),
+        ("from lib.first import get", "from .second import N\n\ndef get(): return N\n"),
+        ("from lib.sub.first import get", "from ..second import N\n\ndef get(): return N\n"),
+        ("import importlib\nget = importlib.import_module('lib.second').get", ""),
+    ],
+)
+def test_code_that_helpers_import_counts(project: Project, imports: str, package: str) -> None:
+    where = "lib/sub/first.py" if "sub" in imports else "lib/first.py"
+    for path in ("lib/__init__.py", "lib/sub/__init__.py", where):
+        project.write(path, package if path == where else "")
+    project.write(
+        "seeknal/nodes.py",
+        f"from seeknal.pipeline import transform\n{imports}\n\n"
+        "@transform(name='t')\ndef t(ctx):\n    return get()\n",
+    )
+    codes = set()
+    for number in (1, 2):
+        project.write("lib/second.py", f"N = {number}\n\ndef get(): return N\n")
+        codes.add(project.node("transform.t").config["code"])
+    assert len(codes) == 2
+
+
+def test_docstrings_count_where_they_are_read(project: Project) -> None:
+    def code(said: str, body: str) -> str:
+        text = f'{IMPORTS}@transform(name="t")\ndef t(ctx):\n    "{said}"\n    return {body}\n'
+        project.write("seeknal/nodes.py", text)
+        found: str = project.node("transform.t").config["code"]
+        return found
+
+    assert code("One", "1") == code("Two", "1")
+    assert code("One", "t.__doc__") != code("Two", "t.__doc__")
 
 
 # --- Where nodes are looked for -------------------------------------------------------------

@@ -12,9 +12,12 @@ import re
 from collections.abc import Collection, Iterator
 
 PIPELINE = "seeknal.pipeline"
-LOOKED_UP = {
-    "__dict__", "__import__", "currentframe", "eval", "exec", "gc", "getmembers", "globals",
-    "importlib", "inspect", "locals", "sys", "vars",
+IMPORTERS = {"__import__", "exec", "eval", "import_module", "importlib", "pkgutil", "runpy"}
+"""Where one of these is named, modules may be imported by a text."""
+
+LOOKED_UP = IMPORTERS | {
+    "__dict__", "__globals__", "currentframe", "gc", "getmembers", "globals", "inspect", "locals",
+    "modules", "sys", "vars",
 }  # fmt: skip
 """Where one of these is named, functions may be found without being named."""
 
@@ -23,27 +26,29 @@ _WORD = re.compile(r"\w+")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def canonical(tree: ast.Module) -> str:
-    """A syntax tree as text, without comments, layout and docstrings."""
-    return ast.dump(_without_docstrings(tree))
+def canonical(tree: ast.Module, with_docstrings: bool = False) -> str:
+    """A syntax tree as text, without comments, layout and, as long as nothing reads them,
+    docstrings."""
+    return ast.dump(tree if with_docstrings else _without_docstrings(tree))
 
 
-def reachable(tree: ast.Module, function: str) -> str:
+def reachable(tree: ast.Module, function: str, with_docstrings: bool = False) -> str:
     """The part of a file that one of its nodes' functions can reach, as `canonical` writes it.
 
     What a decorator of `seeknal.pipeline` says of a node is not part of its function.
     """
     decorators = set(_pipeline_names(tree))
-    statements = [_undecorated(s, decorators) for s in _without_docstrings(tree).body]
-    names = {id(s): _names(s) for s in statements}
-    if any(words & LOOKED_UP for words in names.values()):
+    copied = copy.deepcopy(tree) if with_docstrings else _without_docstrings(tree)
+    statements = [_undecorated(s, decorators) for s in copied.body]
+    names = {id(s): words(s) for s in statements}
+    if any(found & LOOKED_UP for found in names.values()):
         return "\n".join(map(ast.dump, statements))
     kept = {id(s) for s in statements if not _only_defines(s)}
     todo = [{function}, *(names[place] for place in kept)]
     while todo:
-        words = todo.pop()
+        named = todo.pop()
         for s in statements:
-            if id(s) not in kept and isinstance(s, Function) and s.name in words:
+            if id(s) not in kept and isinstance(s, Function) and s.name in named:
                 kept.add(id(s))
                 todo.append(names[id(s)])
     return "\n".join(ast.dump(s) for s in statements if id(s) in kept)
@@ -87,14 +92,15 @@ def _is_of_pipeline(decorator: ast.expr, names: Collection[str]) -> bool:
 
 def _only_defines(statement: ast.stmt) -> bool:
     """Whether nothing happens when it is executed but that the name of a function gets a meaning:
-    a decorator may register it, a default may be a call, a class may have a metaclass."""
+    a decorator may register it, a default or an annotation may be a call, a class may have a
+    metaclass."""
     if not isinstance(statement, Function) or statement.decorator_list:
         return False
-    defaults = [*statement.args.defaults, *filter(None, statement.args.kw_defaults)]
-    return not any(isinstance(n, ast.Call) for part in defaults for n in ast.walk(part))
+    head = [statement.args, *filter(None, [statement.returns])]
+    return not any(isinstance(n, ast.Call) for part in head for n in ast.walk(part))
 
 
-def _names(tree: ast.AST) -> set[str]:
+def words(tree: ast.AST) -> set[str]:
     """All words in it: names, attributes, names of arguments, imported names, and texts."""
     found: set[str] = set()
     for node in ast.walk(tree):
@@ -102,6 +108,8 @@ def _names(tree: ast.AST) -> set[str]:
             found.add(node.id)
         elif isinstance(node, ast.Attribute):
             found.add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            found.update((node.module or "").split("."))
         elif isinstance(node, ast.alias):
             found.update(node.name.split("."))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -15,13 +15,13 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from seeknal.dag.manifest import Node
 from seeknal.errors import BuildError, Problem
 from seeknal.pipeline import Declared, collecting
 from seeknal.project.parsed import Code, Parsed, SourceFile, add_node
-from seeknal.project.python_code import canonical, reachable
+from seeknal.project.python_code import IMPORTERS, canonical, reachable, words
 from seeknal.project.templates import Templates
 
 
@@ -41,14 +41,15 @@ def read(file: SourceFile, templates: Templates) -> Parsed:
     except BuildError as error:
         parsed.problems.append(Problem(str(error), file.path, error.line))
         return parsed
-    others = [f"{path}\n{canonical(module)}" for path, module in sorted(modules.items())]
+    told = any("__doc__" in words(one) for one in (tree, *modules.values()))
+    others = [f"{path}\n{canonical(one, told)}" for path, one in sorted(modules.items())]
     functions = {
         n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     for one in declared:
         name = one.function.__name__
         definition = functions.get(name)
-        texts = [reachable(tree, name), *others]
+        texts = [reachable(tree, name, told), *others]
         add_node(
             parsed,
             file,
@@ -136,11 +137,13 @@ def _project_modules(
 ) -> Iterator[tuple[str, ast.Module]]:
     """The project's own modules that a file imports, directly or through others."""
     seen = set() if seen is None else seen
-    for name in _imported(tree):
-        for folder in ((root / path).parent, root):
-            candidate = folder.joinpath(*name.split("."))
+    here = (root / path).parent
+    for level, name in _imported(tree):
+        folders = (here, root) if not level else ((here, *here.parents)[level - 1],)
+        for folder in folders:
+            candidate = folder.joinpath(*filter(None, name.split(".")))
             for found in (candidate.with_suffix(".py"), candidate / "__init__.py"):
-                if not found.is_file():
+                if not found.is_file() or not found.is_relative_to(root):
                     continue
                 relative = found.relative_to(root).as_posix()
                 if relative in seen:
@@ -154,15 +157,25 @@ def _project_modules(
                 yield from _project_modules(root, Path(relative), inner, seen)
 
 
-def _imported(tree: ast.AST) -> Iterator[str]:
+def _imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Names of modules, with the number of dots before them. Where modules are imported by their
+    names as texts, any text may be one."""
+    by_text = bool(words(tree) & IMPORTERS)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield from _prefixes(alias.name)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from _prefixes(node.module)
+                yield from ((0, prefix) for prefix in _prefixes(alias.name))
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            yield from ((node.level, prefix) for prefix in _prefixes(module))
             for alias in node.names:
-                yield f"{node.module}.{alias.name}"
+                yield node.level, f"{module}.{alias.name}"
+        elif by_text and isinstance(node, ast.Constant) and _is_dotted(node.value):
+            yield from ((0, prefix) for prefix in _prefixes(node.value))
+
+
+def _is_dotted(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and all(part.isidentifier() for part in value.split("."))
 
 
 def _prefixes(name: str) -> Iterator[str]:
