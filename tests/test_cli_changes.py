@@ -89,7 +89,9 @@ def test_what_an_edit_reaches_is_told_with_its_place(shop: Path) -> None:
 
 def test_what_means_the_same_is_shown_as_such(shop: Path) -> None:
     edit(shop, "seeknal/paid.sql", "SELECT id", "select  id")
-    assert "~ transform.paid  METADATA\n" in seeknal(shop, "diff")
+    assert "~ transform.paid  METADATA\n    it means the same: nothing to compute\n" in seeknal(
+        shop, "diff"
+    )
     edit(shop, "seeknal/paid.sql", "What was paid", "All that was paid")
     document = as_json(shop, "diff")
     assert document["changes"] == {
@@ -105,7 +107,7 @@ def test_added_and_removed_nodes_are_told(shop: Path) -> None:
     (shop / "seeknal/more.sql").write_text("SELECT 1 AS one")
     told = seeknal(shop, "diff")
     assert told.startswith("1 added, 1 removed; 1 node to compute again\n")
-    assert "+ transform.more  BREAKING\n" in told
+    assert "+ transform.more  new\n" in told
     assert "- transform.code  removed\n" in told
 
 

@@ -299,3 +299,40 @@ def test_restated_time_is_found_after_a_harmless_edit(timed: Project) -> None:
     timed.write("events.csv", "seen,n\n2024-01-01 01:00:00,1\n2024-01-02 01:00:00,5\n")
     assert timed.computed() >= {"events", "daily", "sum"}
     assert timed.query("SELECT n FROM transform.sum") == [(6,)]
+
+
+def test_a_run_of_something_else_between_two_edits_changes_nothing(timed: Project) -> None:
+    above = "SELECT seen, n FROM ref('source.events')"
+    timed.sql("above", above)
+    timed.sql("daily", DAILY.replace("source.events", "transform.above"))
+    timed.computed()
+    before = timed.pointers()
+    timed.sql("above", above.replace("n FROM", "n, 1 AS c FROM"))
+    assert timed.computed(select="base") == set()
+    timed.sql("above", above.replace("n FROM", "n, 1 AS c, 2 AS d FROM"))
+    assert timed.computed() == {"above"}
+    assert timed.pointers()["transform.daily"] == before["transform.daily"]
+    assert timed.computed() == set()
+
+
+def test_a_restatement_between_two_edits_changes_nothing(timed: Project) -> None:
+    from seeknal.workflow.timelines import restate
+
+    above = "SELECT seen, n FROM ref('source.events')"
+    timed.sql("above", above)
+    timed.sql("daily", DAILY.replace("source.events", "transform.above"))
+    timed.computed()
+    timed.run(environment="dev")
+    timed.sql("above", above.replace("n FROM", "n, 1 AS c FROM"))
+    with OpenProject(timed.root) as opened:
+        assert restate(opened, "prod", "transform.daily", "2024-01-02", "2024-01-02")
+    timed.sql("above", above.replace("n FROM", "n, 1 AS c, 2 AS d FROM"))
+    with OpenProject(timed.root) as opened:
+        tasks = plan_run(opened, RunRequest()).tasks
+    batches = [task.name for task in tasks if task.node_id == "transform.daily"]
+    assert batches == ["transform.daily [2024-01-02, 2024-01-03)"]
+
+
+def test_another_timezone_recomputes(project: Project) -> None:
+    project.write("seeknal_project.yml", "name: spared\ntimezone: Asia/Tokyo\n")
+    assert project.computed() == {"raw", "base", "totals", "wide", "of_b", "code"}

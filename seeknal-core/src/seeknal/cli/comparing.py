@@ -109,10 +109,16 @@ def _of_node(impact: NodeImpact, node: Node, width: int) -> Iterator[str]:
     from seeknal.dag.diff import told
 
     category = impact.category.name if impact.category else ""
-    by_way = " > ".join(step.node_id for step in impact.path[:-1]) if impact.change else ""
+    if impact.status == "added":
+        yield f"+ {impact.node_id.ljust(width)}  new"
+        return
+    steps = [step.node_id for step in impact.path[:-1]] if impact.change else []
+    by_way = " > ".join(steps if len(steps) < 5 else [*steps[:2], "...", *steps[-2:]])
     way = f"  by way of {by_way}" if by_way else ""
     yield f"{_SIGNS[impact.status]} {impact.node_id.ljust(width)}  {category}{way}"
     if not impact.change:
+        same = [message for message, _ in impact.reasons if not message.startswith("of ")]
+        yield f"    {'; '.join(same) or 'it means the same'}: nothing to compute"
         return
     if not impact.change.rows:
         yield f"    {told(impact.change)}"

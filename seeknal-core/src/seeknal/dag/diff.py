@@ -160,6 +160,10 @@ class ManifestDiff:
         by_column = self._impact != BY_NODE
         return Impact(self._old, self._new, self._judge, self._dialect, by_column=by_column)
 
+    @cached_property
+    def _queries(self) -> Queries:
+        return Queries(self._new, self._judge, self._dialect)
+
     def _own(self, node_id: str) -> Change:
         """What the edit of a node alone changes in it."""
         effect = self.effects[node_id]
@@ -213,7 +217,7 @@ class ManifestDiff:
         node = self._new.nodes[effect.node_id]
         if not effect.inputs:
             return {}
-        lineage = Queries(self._new, self._judge, self._dialect).lineage(node.id)
+        lineage = self._queries.lineage(node.id)
         if lineage is None:
             return {}
         read = frozenset[ColumnOf]().union(lineage.rows, *lineage.columns.values())
@@ -253,8 +257,8 @@ def told(change: Change) -> str:
         f"{listed(sorted(names))} {word}"
         for names, word in (
             (change.changed, "may change"),
-            (change.added, "is added"),
-            (change.removed, "is removed"),
+            (change.added, "is added" if len(change.added) == 1 else "are added"),
+            (change.removed, "is removed" if len(change.removed) == 1 else "are removed"),
         )
         if names
     ]

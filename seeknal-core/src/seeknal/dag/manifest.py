@@ -290,9 +290,11 @@ class Manifest:
         manifest."""
         try:
             return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             raise RequestError(f"There is no manifest at {path}.") from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except KeyError as error:
+            raise RequestError(f"{path} is not a manifest: it has no {error}.") from error
+        except (ValueError, TypeError, AttributeError) as error:
             raise RequestError(f"{path} is not a manifest: {error}") from error
 
 

@@ -71,7 +71,7 @@ def _columns(old: Node, new: Node) -> Iterator[Edit]:
         if before == after:
             continue
         types = before.dtype if before else None, after.dtype if after else None
-        if types[0] == types[1]:
+        if types[0] == types[1] or _is_computed(new):
             yield UNCHANGED, Reason(f"what is said of the column '{name}' is different")
         elif new.config.get("source") not in SNIFFED:
             why = f"the type of the column '{name}' is {_type(types[1])}, and was {_type(types[0])}"
@@ -79,6 +79,11 @@ def _columns(old: Node, new: Node) -> Iterator[Edit]:
         else:
             why = f"the type of the column '{name}' is different, and may decide how lines are read"
             yield EVERYTHING, Reason(why)
+
+
+def _is_computed(node: Node) -> bool:
+    """Whether its columns have the types that its SQL or its function gives them."""
+    return node.kind == "transform" and (sql_of(node) is not None or "function" in node.config)
 
 
 def _type(dtype: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -59,7 +59,7 @@ class _Publishing:
             if i in self._planned and (i in self._done or is_incremental(self._planned[i]))
         }
         self._addresses = plan.addresses
-        self._definitions = {i: definition_text(self._nodes[i]) for i in self._wanted}
+        self._texts: dict[str, str] = {}
 
     def moved(self, current: Environment) -> tuple[Environment, tuple[str, ...]]:
         """The environment with all pointers as they should be, and the nodes that stay behind."""
@@ -68,21 +68,53 @@ class _Publishing:
             for values in (current.pointers, current.definitions, current.addresses)
         )
         behind = []
-        for node_id, snapshot in self._wanted.items():
-            if pointers.get(node_id) != snapshot:
-                if not self._may_move(node_id, pointers):
-                    behind += [node_id] if node_id in self._done else []
-                    continue
-                pointers[node_id] = snapshot
-            elif not self._inputs_are_there(node_id, pointers):
-                continue
-            definitions[node_id] = self._definitions[node_id]
-            addresses.pop(node_id, None)
-            address = self._addresses.get(node_id, snapshot)
-            if address != snapshot:
-                addresses[node_id] = address
+        as_now: set[str] = set()
+        """Nodes that are noted as they are now, and all that they are made from too."""
+        for node_id in self._project.manifest.order:
+            snapshot = self._wanted.get(node_id)
+            if snapshot is not None:
+                stays = pointers.get(node_id) == snapshot
+                if stays and self._may_be_noted(node_id, pointers, as_now):
+                    self._note(node_id, snapshot, definitions, addresses)
+                elif not stays and self._may_move(node_id, pointers):
+                    pointers[node_id] = snapshot
+                    self._note(node_id, snapshot, definitions, addresses)
+                elif not stays and node_id in self._done:
+                    behind.append(node_id)
+            inputs = self._nodes[node_id].inputs
+            if definitions.get(node_id) == self._text(node_id) and as_now.issuperset(inputs):
+                as_now.add(node_id)
         moved = replace(current, pointers=pointers, definitions=definitions, addresses=addresses)
         return moved, tuple(behind)
+
+    def _note(
+        self,
+        node_id: str,
+        snapshot: str,
+        definitions: dict[str, str],
+        addresses: dict[str, str],
+    ) -> None:
+        """What a node is now, and which snapshot its pointer stands for."""
+        definitions[node_id] = self._text(node_id)
+        addresses.pop(node_id, None)
+        address = self._addresses.get(node_id, snapshot)
+        if address != snapshot:
+            addresses[node_id] = address
+
+    def _may_be_noted(
+        self, node_id: str, pointers: Mapping[str, str], as_now: Collection[str]
+    ) -> bool:
+        """The address of an incremental node is made of the definitions of all above it: it is
+        only understood beside them."""
+        inputs = self._nodes[node_id].inputs
+        if is_incremental(pointers[node_id]) and not all(i in as_now for i in inputs):
+            return False
+        return self._inputs_are_there(node_id, pointers)
+
+    def _text(self, node_id: str) -> str:
+        if node_id not in self._texts:
+            self._texts[node_id] = definition_text(self._nodes[node_id])
+        return self._texts[node_id]
 
     def _inputs_are_there(self, node_id: str, pointers: Mapping[str, str]) -> bool:
         inputs = (i for i in self._nodes[node_id].inputs if i in self._planned)

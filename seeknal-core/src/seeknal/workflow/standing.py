@@ -65,13 +65,16 @@ class Standing:
         noted = self.address(node_id)
         if noted == address:
             return True
-        before = self.before(node_id)
-        if before is None or not is_spared(self.effects.get(node_id)):
+        if self.before(node_id) is None or not is_spared(self.effects.get(node_id)):
             return False
-        hashes = self._hashes_before
-        return node_id in hashes and noted == incremental_snapshot_id(
-            before, hashes, self.refresh(node_id)
-        )
+        return noted == self.address_before(node_id)
+
+    def address_before(self, node_id: str) -> str | None:
+        """What `incremental_address` was by the definitions that the environment remembers."""
+        before = self.before(node_id)
+        if before is None or node_id not in self._hashes_before:
+            return None
+        return incremental_snapshot_id(before, self._hashes_before, self.refresh(node_id))
 
     def before(self, node_id: str) -> Node | None:
         """A node as it was when its pointer was last found to be right."""

@@ -252,12 +252,16 @@ def _split(
     for node_id in node_ids:
         node = project.manifest.nodes[node_id]
         snapshot = standing.incremental_address(node)
+        before = standing.address_before(node_id)
         for start, end, name in state.get_parts(node_id, lines[node_id].snapshot):
             state.add_completed_interval(run_id, node_id, start, end, snapshot=snapshot, part=name)
         if pointers.get(node_id) == lines[node_id].snapshot:
             pointers[node_id] = snapshot
-            definitions[node_id] = definition_text(node)
             addresses.pop(node_id, None)
+            if before not in (None, snapshot):
+                addresses[node_id] = before
+            else:
+                definitions[node_id] = definition_text(node)
     return state.save_environment(
         replace(
             environment,
