@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from seeknal.dag.classifier import EVERYTHING, UNCHANGED, Change
+from seeknal.dag.classifier import EVERYTHING, UNCHANGED, Change, Query
+from seeknal_diff_sqlglot.classifier import SqlglotClassifier
 
 from .judging import judge
 
@@ -169,3 +170,14 @@ def test_inputs_by_number_are_those_of_each_version() -> None:
     assert judge(sql, sql, {"source.u": X}, ids=("source.t", "source.u")).change == X
     assert judge(sql, "SELECT x FROM source.u", ids=("source.t", "source.u")).change == UNCHANGED
     assert judge("SELECT x FROM input_0", "SELECT x FROM source.u", ids=("source.t",)).change.rows
+
+
+def test_a_column_comes_before_the_row_of_a_table_of_its_name() -> None:
+    sql = "SELECT a, t FROM source.t"
+    known = {"source.t": ("a", "t")}
+    later = {"source.t": ("a", "t", "x")}
+    query = Query(sql, inputs=("source.t",), columns=known)
+    now = Query(sql, inputs=("source.t",), columns=later)
+    verdict = SqlglotClassifier().classify(query, now, {"source.t": ADDED})
+    assert verdict.change == UNCHANGED
+    assert after(sql, ADDED)

@@ -229,8 +229,6 @@ class Scope:
         if not depth and lower in self.merged:
             return self.merged[lower]
         reads: set[Read] = set()
-        if found := self.source(lower):
-            reads.add(Read(depth + found[0], found[1].label, WHOLE_ROW))
         having: list[Source] = []
         perhaps: list[Source] = []
         for source in self.visible():
@@ -239,6 +237,9 @@ class Scope:
                 perhaps.append(source)
             elif lower in columns:
                 having.append(source)
+        found = self.source(lower)
+        if found and not having:
+            reads.add(Read(depth + found[0], found[1].label, WHOLE_ROW))
         assumptions = self.context.assumptions
         if not assumptions.tentative and not found and (having or perhaps or self.parent is None):
             relations = [source.relation for source in (*having, *perhaps)]
