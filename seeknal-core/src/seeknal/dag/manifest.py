@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -224,11 +224,11 @@ class Manifest:
 
     def upstream(self, ids: Iterable[str]) -> set[str]:
         """These nodes and everything that they need."""
-        return _reach(ids, lambda i: self.nodes[i].inputs if i in self.nodes else ())
+        return reach(ids, lambda i: self.nodes[i].inputs if i in self.nodes else ())
 
     def downstream(self, ids: Iterable[str]) -> set[str]:
         """These nodes and everything that needs them."""
-        return _reach(ids, lambda i: self.dependents.get(i, ()))
+        return reach(ids, lambda i: self.dependents.get(i, ()))
 
     def node(self, node_id: str) -> Node:
         """The node of this id. Raises RequestError, with the nearest id, when there is none."""
@@ -307,7 +307,8 @@ def _inputs(data: Mapping[str, Any], edges: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*(r for r in refs if isinstance(r, str)), *edges]))
 
 
-def _reach(ids: Iterable[str], neighbours: Any) -> set[str]:
+def reach(ids: Iterable[str], neighbours: Callable[[str], Iterable[str]]) -> set[str]:
+    """These ids, and whatever is reached from them."""
     seen, todo = set[str](), list(ids)
     while todo:
         current = todo.pop()

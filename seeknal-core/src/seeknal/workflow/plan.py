@@ -6,12 +6,13 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from seeknal.dag.diff import BY_COLUMN
 from seeknal.dag.fingerprint import is_incremental, snapshot_id, version_of_parts
 from seeknal.dag.judge import Judge
-from seeknal.dag.manifest import Manifest, Node
+from seeknal.dag.manifest import Manifest, Node, reach
 from seeknal.errors import BuildError, RequestError
 from seeknal.project.source_files import ContentVersions, files_of, reads_files
 from seeknal.state.intervals import Interval, Part
@@ -30,11 +31,11 @@ class Plan:
 
     snapshots: where the environment's pointers are to go, node id -> snapshot id, as far as that
     is known. tasks: what must be computed for that, every one behind those that it needs.
-    unchanged: nodes whose pointer stays. spared: those of them that an edit did come near, without
-    a difference to them. left: the same of nodes that are not selected. reused: nodes whose
-    snapshot exists and only needs a pointer. addresses: of nodes that keep a pointer, the id of
-    the snapshot that it stands for. waiting: nodes for which what they read isn't there yet, and
-    why. parts: what the snapshots of incremental nodes hold before the run.
+    unchanged: nodes whose pointer stays. left: nodes that are not selected, and that an edit comes
+    near without a difference to them. reused: nodes whose snapshot exists and only needs a pointer.
+    addresses: of nodes that keep a pointer, the id of the snapshot that it stands for. waiting:
+    nodes for which what they read isn't there yet, and why. parts: what the snapshots of
+    incremental nodes hold before the run.
     """
 
     environment: str
@@ -42,7 +43,6 @@ class Plan:
     tasks: tuple[Task, ...]
     unchanged: tuple[str, ...]
     reused: tuple[str, ...]
-    spared: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     addresses: Mapping[str, str] = field(default_factory=dict)
     waiting: Mapping[str, str] = field(default_factory=dict)
@@ -117,6 +117,8 @@ class _Planner:
         self._ready: list[str] = []
         self._addresses: dict[str, str] = {}
         self._left: list[str] = []
+        self._contents: dict[str, str] = {}
+        self._held = cache(given.held)
         self._moved: set[str] = set()
         """Nodes that come to something else for another reason than that something was edited."""
 
@@ -150,7 +152,7 @@ class _Planner:
         tasks = tuple(t for t in self._tasks if t.interval or t.node_id not in there)
         pointers = self._environment.pointers
         done = [*self._ready, *(i for i in self._whole if i in there)]
-        done.sort(key={i: n for n, i in enumerate(self._manifest.order)}.__getitem__)
+        done.sort(key=self._manifest.positions.__getitem__)
         selected, left = self._given.selected, set(self._left)
         return Plan(
             environment=self._environment.name,
@@ -160,9 +162,6 @@ class _Planner:
             tasks=_without_what_is_there(tasks, there),
             unchanged=tuple(i for i in done if pointers.get(i) == self._snapshots[i]),
             reused=tuple(i for i in done if pointers.get(i) != self._snapshots[i]),
-            spared=tuple(
-                i for i in done if self._is_noted_otherwise(i, self._addresses.get(i, ""))
-            ),
             left=tuple(self._left),
             addresses=self._addresses,
             waiting=self._waiting,
@@ -177,7 +176,8 @@ class _Planner:
         self._snapshots[node.id] = self._versions[node.id] = pointer
         if is_incremental(pointer):
             self._hold(node.id, pointer)
-        if self._is_noted_otherwise(node.id, address := self._address_left(node)):
+        address = self._address_left(node)
+        if address not in ("", self._standing.address(node.id)):
             self._addresses[node.id] = address
             self._left.append(node.id)
 
@@ -191,7 +191,7 @@ class _Planner:
 
     def _hold(self, node_id: str, snapshot: str) -> IntervalSet:
         """What a snapshot holds before this run."""
-        parts = self._given.held(node_id, snapshot)
+        parts = self._held(node_id, snapshot)
         self._snapshots[node_id] = snapshot
         self._parts[node_id] = parts
         self._versions[node_id] = version_of_parts(snapshot, parts)
@@ -213,26 +213,15 @@ class _Planner:
         of: neither their definitions nor, where nothing incremental lies between, their data."""
         if node.incremental is None:
             return
-        above = self._read_whole(node)
+        nodes = self._manifest.nodes
+        above = reach(node.inputs, lambda i: () if nodes[i].incremental else nodes[i].inputs)
         for node_id in (i for i in self._manifest.order if i in above):
-            if node_id in self._given.selected or self._is_present(self._manifest.nodes[node_id]):
+            if node_id in self._given.selected or self._is_present(nodes[node_id]):
                 continue
             raise RequestError(
                 f"{node.id} needs {node_id}, which, or what it reads, has changed since it was "
                 f"computed in '{self._environment.name}'. Select it too: --select +{node.name}"
             )
-
-    def _read_whole(self, node: Node) -> set[str]:
-        """Its inputs, and those of each of them that is computed whole, and so on."""
-        found: set[str] = set()
-        todo = list(node.inputs)
-        while todo:
-            node_id = todo.pop()
-            if node_id not in found:
-                found.add(node_id)
-                other = self._manifest.nodes[node_id]
-                todo += () if other.incremental else other.inputs
-        return found
 
     def _is_present(self, node: Node) -> bool:
         """Whether a node that is not selected shows what its present definition makes of the
@@ -347,13 +336,8 @@ class _Planner:
         """The version of what the environment shows of a node before this run."""
         pointer = self._environment.pointers.get(node_id, "")
         if is_incremental(pointer):
-            return version_of_parts(pointer, self._given.held(node_id, pointer))
+            return version_of_parts(pointer, self._held(node_id, pointer))
         return pointer
-
-    def _is_noted_otherwise(self, node_id: str, address: str) -> bool:
-        """Whether a pointer stays although what it stands for has another name now."""
-        stays = self._environment.pointers.get(node_id) == self._snapshots[node_id]
-        return stays and address not in ("", self._standing.address(node_id))
 
     def _task(self, node: Node, snapshot: str, **more: object) -> Task:
         return Task(
@@ -385,11 +369,13 @@ class _Planner:
     def _content(self, node: Node) -> str:
         if not reads_files(node):
             return ""
-        root = self._given.root
+        root, table = self._given.root, node.config["table"]
         try:
-            return self._given.contents.of(root, files_of(root, node))
+            if table not in self._contents:
+                self._contents[table] = self._given.contents.of(root, files_of(root, node))
         except (BuildError, OSError) as error:
             raise RequestError(f"{node.id} ({node.file_path}): {error}") from error
+        return self._contents[table]
 
 
 def _without_what_is_there(tasks: Sequence[Task], there: set[str]) -> tuple[Task, ...]:

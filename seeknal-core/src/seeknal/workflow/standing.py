@@ -82,15 +82,11 @@ class Standing:
 
     @cached_property
     def effects(self) -> Mapping[str, Effect]:
-        """What the edits since then come to."""
-        return self.diff.effects
-
-    @cached_property
-    def diff(self) -> ManifestDiff:
-        """From what pointers were found to be right for to what the project is."""
+        """What the edits come to, from what pointers were found to be right for to what the
+        project is now."""
         return ManifestDiff.compare(
             self.remembered, self._manifest, judge=self._judge(), impact=self._impact
-        )
+        ).effects
 
     @cached_property
     def remembered(self) -> Manifest:
