@@ -98,6 +98,12 @@ class ProjectError(RequestError):
         super().__init__("\n".join([f"{count} in the project:", *map(str, self.problems)]))
 
 
+def some(names: Sequence[str]) -> str:
+    """The first five, and how many more."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """` Did you mean 'x'?` when a known word is near, else an empty string."""
     from difflib import get_close_matches

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seeknal.cli.options import AsJson, EnvironmentName, ProjectPath
-from seeknal.cli.words import count, some
+from seeknal.cli.words import count
+from seeknal.errors import some
 
 if TYPE_CHECKING:
     from seeknal.dag.diff import ManifestDiff, NodeImpact
+    from seeknal.dag.impact import Effect
     from seeknal.dag.manifest import Manifest, Node
 
 
@@ -33,35 +35,25 @@ def diff(
     Compares two manifests that `seeknal parse` wrote, or one with the project as it is, or without
     any, what an environment was computed from. New data is not looked at: see `run --dry-run`.
     """
+    from seeknal.dag.diff import ManifestDiff
     from seeknal.dag.manifest import Manifest
-
-    if old and new:
-        _show(Manifest.load(old), Manifest.load(new), project, as_json)
-        return
+    from seeknal.names import PROJECT_FILE
     from seeknal.workflow.open_project import OpenProject
 
-    with OpenProject(project) as opened:
-        before = Manifest.load(old) if old else opened.remembered(env)
-        _show(before, opened.manifest, project, as_json)
-
-
-def _show(old: Manifest, new: Manifest, project: Path, as_json: bool) -> None:
-    from seeknal.config import load_settings
-    from seeknal.dag.diff import ManifestDiff
-    from seeknal.dag.judge import Judge
-    from seeknal.names import PROJECT_FILE
-    from seeknal.plugins import Plugins
-
-    if (project / PROJECT_FILE).is_file():
-        settings = load_settings(project)
-        judge = Judge.of(settings.classifiers, Plugins.of_project(project))
-        compared = ManifestDiff.compare(old, new, judge=judge, impact=settings.impact)
+    if old and new and not (project / PROJECT_FILE).is_file():
+        after = Manifest.load(new)
+        compared = ManifestDiff.compare(Manifest.load(old), after)
     else:
-        compared = ManifestDiff.compare(old, new)
+        with OpenProject(project) as opened:
+            before = Manifest.load(old) if old else opened.remembered(env)
+            after = Manifest.load(new) if new else opened.manifest
+            compared = ManifestDiff.compare(
+                before, after, judge=opened.judge, impact=opened.settings.impact
+            )
     if as_json:
-        typer.echo(json.dumps(_document(compared, new), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(_document(compared, after), indent=2, ensure_ascii=False))
     else:
-        typer.echo("\n".join(_lines(compared, new)))
+        typer.echo("\n".join(_lines(compared, after)))
 
 
 def _document(compared: ManifestDiff, new: Manifest) -> dict[str, Any]:
@@ -90,7 +82,7 @@ def _lines(compared: ManifestDiff, new: Manifest) -> Iterator[str]:
     width = max(len(i) for i in [*compared.effects, *compared.removed])
     for node_id, effect in compared.effects.items():
         if effect.change or effect.status != REACHED:
-            yield from _of_node(compared.impact(node_id), new.nodes[node_id], width)
+            yield from _of_node(compared.impact(node_id), effect, new.nodes[node_id], width)
     for node_id in compared.removed:
         yield f"- {node_id.ljust(width)}  removed"
     spared = [i for i, e in compared.effects.items() if not e.change and e.status == REACHED]
@@ -102,26 +94,25 @@ def _lines(compared: ManifestDiff, new: Manifest) -> Iterator[str]:
         yield f"{count(untouched, 'node')} out of reach"
 
 
-_SIGNS = {"added": "+", "edited": "~", "reached": ">", None: " "}
-
-
-def _of_node(impact: NodeImpact, node: Node, width: int) -> Iterator[str]:
+def _of_node(impact: NodeImpact, effect: Effect, node: Node, width: int) -> Iterator[str]:
     from seeknal.dag.diff import told
+    from seeknal.dag.impact import ADDED, REACHED
 
-    category = impact.category.name if impact.category else ""
-    if impact.status == "added":
-        yield f"+ {impact.node_id.ljust(width)}  new"
+    name = impact.node_id.ljust(width)
+    if effect.status == ADDED:
+        yield f"+ {name}  new"
         return
-    steps = [step.node_id for step in impact.path[:-1]] if impact.change else []
+    sign = ">" if effect.status == REACHED else "~"
+    steps = [step.node_id for step in impact.path[:-1]] if effect.change else []
     by_way = " > ".join(steps if len(steps) < 5 else [*steps[:2], "...", *steps[-2:]])
     way = f"  by way of {by_way}" if by_way else ""
-    yield f"{_SIGNS[impact.status]} {impact.node_id.ljust(width)}  {category}{way}"
-    if not impact.change:
-        same = [message for message, _ in impact.reasons if not message.startswith("of ")]
-        yield f"    {'; '.join(same) or 'it means the same'}: nothing to compute"
+    yield f"{sign} {name}  {effect.change.category.name}{way}"
+    if not effect.change:
+        same = "; ".join(message for message, _ in effect.reasons) or "it means the same"
+        yield f"    {same}: nothing to compute"
         return
-    if not impact.change.rows:
-        yield f"    {told(impact.change)}"
+    if not effect.change.rows:
+        yield f"    {told(effect.change)}"
     for message, line in impact.reasons[:5]:
         place = f" ({node.file_path}:{node.line + line - 1})" if line else ""
         yield f"    {message}{place}"

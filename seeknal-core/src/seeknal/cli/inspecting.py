@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from seeknal.cli.options import AsJson, ProjectPath, Select
-from seeknal.cli.words import columns, count, some
+from seeknal.cli.words import columns, count
+from seeknal.errors import some
 
 if TYPE_CHECKING:
     from seeknal.workflow.open_project import OpenProject

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seeknal.cli.options import AsJson, End, EnvironmentName, ProjectPath, Start
-from seeknal.cli.words import count, some
+from seeknal.cli.words import count
+from seeknal.errors import some
 
 if TYPE_CHECKING:
     from seeknal.workflow.interval_set import IntervalSet

@@ -9,7 +9,8 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 import typer
 
-from seeknal.cli.words import count, some
+from seeknal.cli.words import count
+from seeknal.errors import some
 from seeknal.hookspecs import hookimpl
 
 if TYPE_CHECKING:

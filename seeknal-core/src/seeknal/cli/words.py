@@ -20,9 +20,3 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def count(number: int, what: str, several: str = "") -> str:
     """`1 node`, `2 nodes`."""
     return f"{number:,} {what if number == 1 else several or f'{what}s'}"
-
-
-def some(names: Sequence[str]) -> str:
-    """The first five, and how many more."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more

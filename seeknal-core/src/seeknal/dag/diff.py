@@ -21,7 +21,8 @@ from seeknal.dag.impact import REACHED, Effect, Impact
 from seeknal.dag.judge import Judge
 from seeknal.dag.manifest import Manifest
 from seeknal.dag.node_changes import is_same
-from seeknal.dag.queries import DIALECT, Queries, readable
+from seeknal.dag.queries import DIALECT, readable
+from seeknal.errors import some
 
 __all__ = [
     "Change",
@@ -153,16 +154,13 @@ class ManifestDiff:
     @cached_property
     def effects(self) -> dict[str, Effect]:
         """What happens to each node that an edit comes near, in the order of the new manifest."""
-        return self._followed.effects() if self.has_changes() else {}
+        return self._followed.effects([*self.added, *self.edited], self.removed)
 
     @cached_property
     def _followed(self) -> Impact:
+        judge = self._given or Judge.of()
         by_column = self._impact != BY_NODE
-        return Impact(self._old, self._new, self._judge, self._dialect, by_column=by_column)
-
-    @cached_property
-    def _queries(self) -> Queries:
-        return Queries(self._new, self._judge, self._dialect)
+        return Impact(self._old, self._new, judge, self._dialect, by_column=by_column)
 
     def _own(self, node_id: str) -> Change:
         """What the edit of a node alone changes in it."""
@@ -170,10 +168,6 @@ class ManifestDiff:
         if effect.status == REACHED:
             return UNCHANGED
         return self._followed.own(node_id) if effect.inputs else effect.change
-
-    @cached_property
-    def _judge(self) -> Judge:
-        return self._given or Judge.of()
 
     def impact(self, node_id: str) -> NodeImpact:
         """Why a node of the new manifest is rebuilt, or why it is spared.
@@ -214,10 +208,9 @@ class ManifestDiff:
         return steps[::-1]
 
     def _reads(self, effect: Effect) -> dict[str, tuple[str, ...]]:
-        node = self._new.nodes[effect.node_id]
         if not effect.inputs:
             return {}
-        lineage = self._queries.lineage(node.id)
+        lineage = self._followed.queries.lineage(effect.node_id)
         if lineage is None:
             return {}
         read = frozenset[ColumnOf]().union(lineage.rows, *lineage.columns.values())
@@ -242,9 +235,7 @@ def _weight(change: Change) -> tuple[bool, bool, bool]:
 
 def _why_spared(effect: Effect, reads: Mapping[str, Sequence[str]]) -> list[Reason]:
     return [
-        Reason(
-            f"of {i} only {told(change)}, and it reads {listed(reads.get(i, ())) or 'none of it'}"
-        )
+        Reason(f"of {i} only {told(change)}, and it reads {some(reads.get(i, ())) or 'none of it'}")
         for i, change in effect.inputs.items()
     ]
 
@@ -254,7 +245,7 @@ def told(change: Change) -> str:
     if change.rows:
         return "the rows may change"
     parts = [
-        f"{listed(sorted(names))} {word}"
+        f"{some(sorted(names))} {word}"
         for names, word in (
             (change.changed, "may change"),
             (change.added, "is added" if len(change.added) == 1 else "are added"),
@@ -264,9 +255,3 @@ def told(change: Change) -> str:
     ]
     parts += ["the order of columns changes"] if change.moved else []
     return ", ".join(parts) or "nothing changes"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Up to five names."""
-    more = len(names) - 5
-    return ", ".join(names[:5]) + (f" and {more} more" if more > 0 else "")

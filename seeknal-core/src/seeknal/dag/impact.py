@@ -43,7 +43,7 @@ class Impact:
     """Works out the effects of all edits between two manifests.
 
     by_column: follow single columns; without, whatever reads a node with a BREAKING change is
-    taken to read all of it.
+    taken to read all of it. queries: of the new manifest.
     """
 
     def __init__(
@@ -53,24 +53,24 @@ class Impact:
         self._by_column = by_column
         plain: Plain = {}
         self._old_queries = Queries(old, judge, dialect, plain)
-        self._new_queries = Queries(new, judge, dialect, plain)
+        self.queries = Queries(new, judge, dialect, plain)
 
-    def effects(self) -> dict[str, Effect]:
-        """For each node that was added or edited, or reads something that changes: what happens
-        to it. Nodes stand behind those that they read."""
-        old, new = self._old.nodes, self._new.nodes
-        begin = [i for i, n in new.items() if i not in old or not is_same(old[i], n)]
-        gone = [i for i in old if i not in new]
-        begin += [i for g in gone for i in self._new.dependents.get(g, ())]
+    def effects(self, changed: Iterable[str], removed: Iterable[str]) -> dict[str, Effect]:
+        """For each node that was added or edited, or reads something that changes or is gone: what
+        happens to it. Nodes stand behind those that they read.
+
+        changed: the added and the edited ones.
+        """
+        begin = {*changed, *(i for g in removed for i in self._new.dependents.get(g, ()))}
         if not begin:
             return {}
         places, order = self._new.positions, self._new.order
-        waiting = sorted({places[i] for i in begin})
+        waiting = sorted(places[i] for i in begin)
         known = set(waiting)
         effects: dict[str, Effect] = {}
         while waiting:
             node_id = order[heappop(waiting)]
-            effect = self._effect(new[node_id], effects)
+            effect = self._effect(self._new.nodes[node_id], effects)
             effects[node_id] = effect
             for below in self._new.dependents.get(node_id, ()) if effect.change else ():
                 if places[below] not in known:
@@ -104,7 +104,7 @@ class Impact:
 
     def _judged(self, old: Node, new: Node, inputs: Mapping[str, Change]) -> Judged:
         """What its SQL comes to, before and after."""
-        before, after = self._old_queries.of(old), self._new_queries.of(new)
+        before, after = self._old_queries.of(old), self.queries.of(new)
         if before and after:
             return self._judge.classify(before, after, inputs)
         if inputs:

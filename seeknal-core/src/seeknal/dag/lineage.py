@@ -43,31 +43,20 @@ class Tracer:
         Raises RequestError when there is no such node, or when the node is known not to have the
         column.
         """
-        found = self._node_named(text)
+        found = self._manifest.find(text)
         if found:
-            return ColumnOf(found, ALL)
-        name, dot, column = text.rpartition(".")
-        node_id = self._node_named(name) if dot else None
-        if node_id is None:
-            known = [*self._manifest.nodes, *(n.name for n in self._manifest.nodes.values())]
-            raise RequestError(f"There is no node '{text}'.{did_you_mean(text, known)}")
-        lineage = self._queries.lineage(node_id)
+            return ColumnOf(found.id, ALL)
+        name, _, column = text.rpartition(".")
+        found = self._manifest.find(name)
+        if found is None:
+            near = did_you_mean(text, self._manifest.names)
+            raise RequestError(f"There is no node '{text}'.{near}")
+        lineage = self._queries.lineage(found.id)
         columns = {name.lower() for name in lineage.columns} if lineage else {ALL}
         if ALL not in columns and column.lower() not in columns:
             near = did_you_mean(column.lower(), columns)
-            raise RequestError(f"{node_id} has no column '{column}'.{near}")
-        return ColumnOf(node_id, column.lower())
-
-    def _node_named(self, name: str) -> str | None:
-        if name in self._manifest.nodes:
-            return name
-        ids = [i for i, node in self._manifest.nodes.items() if node.name == name]
-        return ids[0] if len(ids) == 1 else None
-
-    def columns(self, node_id: str) -> list[str]:
-        """The columns of a node, as far as they are known; "*" where there may be others."""
-        lineage = self._queries.lineage(node_id)
-        return list(lineage.columns) if lineage else [ALL]
+            raise RequestError(f"{found.id} has no column '{column}'.{near}")
+        return ColumnOf(found.id, column.lower())
 
     def upstream(self, start: ColumnOf) -> list[Link]:
         """Every step from what a column is made from to it, those next to it first."""

@@ -239,10 +239,19 @@ class Manifest:
                 f"There is no node '{node_id}'.{did_you_mean(node_id, self.nodes)}"
             ) from None
 
+    @property
+    def names(self) -> list[str]:
+        """All ids, and all names."""
+        return [*self.nodes, *(node.name for node in self.nodes.values())]
+
+    def find(self, name: str) -> Node | None:
+        """The node of this id, or the one of this name, if it is the only one."""
+        found = [node for node in self.nodes.values() if name in (node.id, node.name)]
+        return found[0] if len(found) == 1 else None
+
     def incremental(self, name: str) -> Node:
         """The incremental node of this id or name. Raises RequestError when there is none."""
-        ids = [i for i, n in self.nodes.items() if name in (i, n.name)]
-        node = self.nodes[ids[0]] if len(ids) == 1 else self.node(name)
+        node = self.find(name) or self.node(name)
         if node.incremental is None:
             raise RequestError(
                 f"{node.id} is not incremental, so it has no intervals: compute it anew with "

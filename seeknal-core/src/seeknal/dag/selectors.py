@@ -57,8 +57,7 @@ def _matcher(core: str) -> Callable[[Node], bool]:
 
 def _nearest(manifest: Manifest, core: str) -> str:
     method, _, value = core.partition(":")
-    nodes = manifest.nodes.values()
-    known: Iterable[str] = [*manifest.nodes, *(n.name for n in nodes)]
+    known: Iterable[str] = manifest.names
     if method == "tag" and value:
-        known = {f"tag:{tag}" for n in nodes for tag in n.tags}
+        known = {f"tag:{tag}" for n in manifest.nodes.values() for tag in n.tags}
     return did_you_mean(core, known)
