@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seeknal.dag.manifest import Column, Node
+from seeknal.errors import ProjectError
 from seeknal.pipeline import OTHER_KINDS
 from seeknal.project import sql_form, yaml_form
 from seeknal.project.parsed import Parsed, SourceFile
@@ -578,6 +579,19 @@ def test_code_that_helpers_import_counts(project: Project, imports: str, package
         project.write("lib/second.py", f"N = {number}\n\ndef get(): return N\n")
         codes.add(project.node("transform.t").config["code"])
     assert len(codes) == 2
+
+
+def test_params_are_what_json_has(project: Project) -> None:
+    text = f"from datetime import date\n{IMPORTS}@transform(name='t', params=PARAMS)\n"
+    text += "def t(ctx):\n    return ctx.params\n"
+    project.write(
+        "seeknal/nodes.py", text.replace("PARAMS", "{'day': date(2024, 1, 2), 'n': (1,)}")
+    )
+    params = project.node("transform.t").config["params"]
+    assert (params["day"], params["n"]) == ("2024-01-02", [1])
+    project.write("seeknal/nodes.py", text.replace("PARAMS", "{'some': {1, 2}}"))
+    with pytest.raises(ProjectError, match="'some' can't be a set: give what JSON has"):
+        project.load()
 
 
 def test_docstrings_count_where_they_are_read(project: Project) -> None:

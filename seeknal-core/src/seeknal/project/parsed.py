@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -85,8 +83,6 @@ def add_node(
     body_line: the line of the file on which the SQL or the function begins.
     """
     try:
-        if isinstance(fields.get("params"), Mapping):
-            fields = {**fields, "params": _plain(fields["params"])}
         definition = validate(fields)
         if definition is None:
             parsed.skipped.append(f"{fields['kind']}.{fields.get('name', file.stem)}")
@@ -214,22 +210,3 @@ def _code_config(
     if code.reads_params:
         config["params"] = {**templates.params, **definition.params}
     return config
-
-
-def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Params as JSON holds them; times become texts, as in YAML. Raises InvalidDefinitionError."""
-    found: dict[str, Any] = {}
-    for name, value in params.items():
-        try:
-            found[name] = json.loads(json.dumps(value, default=_time_as_text))
-        except (TypeError, ValueError):
-            what = type(value).__name__
-            message = f"the param '{name}' can't be a {what}: give what JSON has"
-            raise InvalidDefinitionError([Flaw(message, key=("params",))]) from None
-    return found
-
-
-def _time_as_text(value: object) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -52,6 +53,20 @@ def _as_text(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
+def _as_json(params: Any) -> Any:
+    """Params as JSON holds them: times become texts."""
+    if not isinstance(params, Mapping):
+        return params
+    found = {}
+    for name, value in params.items():
+        try:
+            found[name] = json.loads(json.dumps(value, default=_as_text))
+        except (TypeError, ValueError):
+            what = type(value).__name__
+            raise ValueError(f"'{name}' can't be a {what}: give what JSON has") from None
+    return found
+
+
 def _is_time(value: str) -> str:
     try:
         datetime.fromisoformat(value)
@@ -74,7 +89,7 @@ class Definition(BaseModel):
     owner: str | None = None
     tags: list[str] = []
     columns: dict[str, Column] = {}
-    params: dict[str, Any] = {}
+    params: Annotated[dict[str, Any], BeforeValidator(_as_json)] = {}
     schedule: str | dict[str, str] | None = None
     timezone: Annotated[str, AfterValidator(check_timezone)] | None = None
     start: When | None = None
