@@ -7,25 +7,13 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from tests.projects import SEEKNAL, seeknal
 
 SETTINGS = "name: demo\nparams: {currency: EUR}\n"
-SEEKNAL = str(Path(sys.executable).with_name("seeknal"))
-
-
-def seeknal(
-    *arguments: str, cwd: Path | None = None, code: int = 0
-) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [SEEKNAL, *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == code, (done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr
-    return done
 
 
 @pytest.fixture

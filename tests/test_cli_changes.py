@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.projects import seeknal as called
+from tests.projects import write
 
-SEEKNAL = str(Path(sys.executable).with_name("seeknal"))
 FILES = {
     "seeknal_project.yml": "name: shop\n",
     "orders.csv": "id,customer,amount,note\n1,a,10,x\n2,b,20,y\n",
@@ -32,11 +31,8 @@ FILES = {
 
 
 def seeknal(root: Path, *arguments: str, code: int = 0) -> str:
-    done = subprocess.run(
-        [SEEKNAL, *arguments], cwd=root, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == code, (done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr
+    """What the command says: where it fails, what it complains of."""
+    done = called(*arguments, cwd=root, code=code)
     return done.stdout if code == 0 else done.stderr
 
 
@@ -53,8 +49,7 @@ def edit(root: Path, path: str, old: str, new: str) -> None:
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     for path, text in FILES.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
+        write(tmp_path, path, text)
     seeknal(tmp_path, "run")
     return tmp_path
 

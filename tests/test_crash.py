@@ -11,15 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.projects import SEEKNAL, write
 
-SEEKNAL = str(Path(sys.executable).with_name("seeknal"))
 HERE = Path(__file__).parent
-
-
-def write(root: Path, path: str, text: str) -> None:
-    file = root / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.projects import ProjectFolder
 
 from seeknal.errors import ProjectError, RequestError
 from seeknal.hookspecs import SCHEDULER, Offer, hookimpl
 from seeknal.plugins import Plugins
 from seeknal.state.intervals import Interval
 from seeknal.workflow.open_project import OpenProject
-from seeknal.workflow.reading import tables_of
 from seeknal.workflow.runner import RunRequest, plan_run, run_project
 from seeknal.workflow.task import RunSummary
 from seeknal.workflow.timelines import complete, restate, timelines
@@ -42,22 +42,17 @@ SELECT * FROM ref('source.events') WHERE seen >= {{ start }} AND seen < {{ end }
 TOTALS = "SELECT count(*) AS n, sum(amount) AS total FROM ref('transform.daily')"
 
 
-class Project:
+class Project(ProjectFolder):
     """Events, one every six hours in the first days of January 2024, and a daily node."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        super().__init__(root)
         self.write("seeknal_project.yml", "name: timed\n")
         self.write("seeknal/events.yml", EVENTS)
         self.write("seeknal/daily.sql", DAILY)
         self.write("seeknal/totals.sql", TOTALS)
         for day in range(1, 11):
             self.put_day(day)
-
-    def write(self, path: str, text: str) -> None:
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
 
     def put_day(self, day: int, amount: int = 1) -> None:
         rows = [f"2024-01-{day:02} {hour:02}:00:00,{amount}" for hour in (0, 6, 12, 18)]
@@ -67,10 +62,6 @@ class Project:
         text = (self.root / path).read_text()
         assert old in text
         self.write(path, text.replace(old, new))
-
-    def run(self, **request: Any) -> RunSummary:
-        with OpenProject(self.root) as opened:
-            return run_project(opened, RunRequest(**request))
 
     def well(self, **request: Any) -> RunSummary:
         summary = self.run(**request)
@@ -82,10 +73,6 @@ class Project:
         with OpenProject(self.root) as opened:
             tasks = plan_run(opened, RunRequest(**request)).tasks
         return [task.name for task in tasks if task.node_id == f"transform.{node}"]
-
-    def query(self, sql: str, environment: str = "prod") -> list[tuple[Any, ...]]:
-        with OpenProject(self.root) as opened:
-            return list(opened.engine.query(sql, tables_of(opened, environment)).rows)
 
     def pending(self, node: str = "daily", environment: str = "prod") -> list[Interval]:
         with OpenProject(self.root) as opened:

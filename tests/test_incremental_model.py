@@ -32,6 +32,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from tests.projects import ProjectFolder
 
 from seeknal.state.intervals import Interval
 from seeknal.workflow import runner
@@ -418,22 +419,18 @@ columns:
 """
 
 
-class Project:
+class Project(ProjectFolder):
     """Events, ONE over them, TWO over ONE, and WHOLE over both."""
 
     def __init__(self, root: Path, setting: Setting) -> None:
-        self.root, self.setting = root, setting
+        super().__init__(root)
+        self.setting = setting
         self.write("seeknal_project.yml", f"name: timed\ntimezone: {setting.zone_of_project}\n")
         self.write("seeknal/events.yml", EVENTS.format(format=setting.format, kind=setting.kind))
         both = " UNION ALL ".join(f"SELECT id, amount FROM ref('{n}')" for n in INCREMENTAL)
         self.write("seeknal/whole.sql", both)
         for node in INCREMENTAL:
             self.define(node, 0)
-
-    def write(self, path: str, text: str) -> None:
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
 
     def define(self, node: str, changes: int) -> None:
         setting, n = self.setting, INCREMENTAL.index(node)

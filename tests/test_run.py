@@ -7,6 +7,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from tests.projects import query as rows
+from tests.projects import run, write
 
 from seeknal.errors import ProjectError, RequestError
 from seeknal.hookspecs import hookimpl
@@ -37,24 +39,8 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write(root: Path, path: str, text: str) -> None:
-    file = root / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
-
-
-def run(root: Path, **request: object) -> RunSummary:
-    with OpenProject(root) as project:
-        return run_project(project, RunRequest(**request))  # type: ignore[arg-type]
-
-
 def computed(summary: RunSummary) -> set[str]:
     return {i.partition(".")[2] for i, r in summary.results.items() if r.status == "success"}
-
-
-def rows(root: Path, sql: str, env: str = "prod") -> list[tuple[object, ...]]:
-    with OpenProject(root) as project:
-        return list(project.engine.query(sql, tables_of(project, env)).rows)
 
 
 ALL = {"orders", "clean", "daily", "report", "other"}

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.projects import ProjectFolder
 
 from seeknal.errors import ProjectError
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.reading import tables_of
-from seeknal.workflow.runner import RunRequest, run_project
 
 PIPELINES = 400 if os.environ.get("SEEKNAL_NIGHTLY") else 16
 STEPS = 7
@@ -125,9 +125,10 @@ class Author:
         return "k,a,b\n" + "\n".join(rows) + "\n"
 
 
-class Pipeline:
+class Pipeline(ProjectFolder):
     def __init__(self, root: Path, seed: int) -> None:
-        self.root, self.author, self.pick = root, Author(seed), random.Random(-seed)
+        super().__init__(root)
+        self.author, self.pick = Author(seed), random.Random(-seed)
         self.queries: dict[str, str] = {}
         self.write("seeknal_project.yml", "name: random\n")
         self.write(
@@ -146,11 +147,6 @@ class Pipeline:
         self.queries[name] = sql
         self.write(f"seeknal/{name}.sql", sql)
 
-    def write(self, path: str, text: str) -> None:
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-
     def edit(self) -> None:
         for name in self.pick.sample(NODES, self.pick.choice((0, 1, 1, 2))):
             before = self.queries[name]
@@ -167,10 +163,9 @@ class Pipeline:
         except ProjectError:
             return False
 
-    def run(self, environment: str, **request: Any) -> set[str]:
-        """The nodes that failed or were skipped."""
-        with OpenProject(self.root) as opened:
-            summary = run_project(opened, RunRequest(environment, **request))
+    def failing(self, environment: str, **request: Any) -> set[str]:
+        """The nodes that fail or are skipped in a run."""
+        summary = self.run(environment=environment, **request)
         return {i for i, status in summary.nodes.items() if status != "success"}
 
     def contents(self, environment: str) -> dict[str, object]:
@@ -189,13 +184,13 @@ def test_whatever_is_edited_each_node_holds_what_computing_it_anew_gives(
     tmp_path: Path, seed: int
 ) -> None:
     pipeline = Pipeline(tmp_path, seed)
-    pipeline.run("prod")
+    pipeline.failing("prod")
     for step in range(STEPS):
         pipeline.edit()
         if pipeline.pick.random() < 0.2:
-            pipeline.run("prod", select="+" + pipeline.pick.choice(NODES))
-        bad = pipeline.run("prod")
-        worse = pipeline.run(f"fresh{step}", full_refresh=True)
+            pipeline.failing("prod", select="+" + pipeline.pick.choice(NODES))
+        bad = pipeline.failing("prod")
+        worse = pipeline.failing(f"fresh{step}", full_refresh=True)
         assert bad <= worse, (seed, step, pipeline.queries)
         shown, fresh = pipeline.contents("prod"), pipeline.contents(f"fresh{step}")
         for node_id in fresh.keys() - worse:
