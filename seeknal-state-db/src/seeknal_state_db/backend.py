@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from itertools import chain, groupby
+from datetime import date, timedelta
 from pathlib import Path
 from threading import get_ident
 from typing import Any, cast
@@ -29,6 +28,15 @@ from seeknal.state.records import (
 from seeknal_state_db import address, schema
 from seeknal_state_db import statements as sql
 from seeknal_state_db.database import Database
+from seeknal_state_db.rows import (
+    TIMES,
+    environments_of,
+    ledger_key,
+    parts_in,
+    pointers_of,
+    states_of_texts,
+    values_of,
+)
 
 QUEUE = 10_000
 """Values of node states that a transaction collects before it writes them."""
@@ -113,7 +121,7 @@ class DatabaseBackend:
         with self._writing(alone=False) as connection:
             self._check_fence(run_id)
             insert = sql.insert_if_absent(self._dialect, "runs")
-            if not connection.execute(insert, _values(run)).rowcount:
+            if not connection.execute(insert, values_of(run)).rowcount:
                 raise refusals.run_exists(run_id)
 
     def update_run(self, run_id: str, **fields: Any) -> None:
@@ -178,7 +186,7 @@ class DatabaseBackend:
             with connection.exec_driver_sql(text, (run_id,)) as found:
                 if self._db.keeps_times_as_text:
                     # The driver's rows: SQLAlchemy's own take a tenth of the time.
-                    return _states_of_texts(cast("Iterable[Sequence[Any]]", found.cursor))
+                    return states_of_texts(cast("Iterable[Sequence[Any]]", found.cursor))
                 return [NodeState.of_row(row) for row in found]
 
     def _enqueue(self, run_id: str, node_id: str, changes: Mapping[str, Any]) -> None:
@@ -200,7 +208,7 @@ class DatabaseBackend:
         width = len(names)
         if self._db.keeps_times_as_text:
             for place, name in enumerate(names):
-                if name in _TIMES:
+                if name in TIMES:
                     times = values[place::width]
                     values[place::width] = [time and time_text(time) for time in times]
         at_once = width * self._db.rows_a_statement
@@ -240,7 +248,7 @@ class DatabaseBackend:
                 snapshot = connection.execute(sql.get_snapshot, key).scalar_one_or_none()
             self._change_ledger(
                 connection,
-                _ledger_key(node_id, snapshot),
+                ledger_key(node_id, snapshot),
                 interval,
                 lambda parts: added(parts, Part(*interval, part)),
             )
@@ -252,7 +260,7 @@ class DatabaseBackend:
         with self._writing() as connection:
             self._change_ledger(
                 connection,
-                _ledger_key(node_id, snapshot),
+                ledger_key(node_id, snapshot),
                 interval,
                 lambda parts: removed(parts, interval),
             )
@@ -262,7 +270,7 @@ class DatabaseBackend:
 
     def get_parts(self, node_id: str, snapshot: str | None) -> list[Part]:
         with self._reading() as connection:
-            return _parts(connection, sql.ledger, _ledger_key(node_id, snapshot))
+            return parts_in(connection, sql.ledger, ledger_key(node_id, snapshot))
 
     def _change_ledger(
         self,
@@ -273,8 +281,8 @@ class DatabaseBackend:
     ) -> None:
         """Read and write only the parts that an interval can touch."""
         ends = {"start": interval.start, "end": interval.end}
-        before = _parts(connection, sql.part_before, {**key, "start": interval.start})
-        before += _parts(connection, sql.parts_within, {**key, **ends})
+        before = parts_in(connection, sql.part_before, {**key, "start": interval.start})
+        before += parts_in(connection, sql.parts_within, {**key, **ends})
         after = change(before)
         kept = {part.start for part in after}
         for gone in before:
@@ -294,12 +302,12 @@ class DatabaseBackend:
     def get_environment(self, name: str) -> Environment | None:
         with self._reading() as connection:
             rows = connection.execute(sql.get_environment, {"_name": name}).all()
-        return next(_environments(rows), None)
+        return next(environments_of(rows), None)
 
     def list_environments(self) -> list[Environment]:
         with self._reading() as connection:
             rows = connection.execute(sql.list_environments).all()
-        return list(_environments(rows))
+        return list(environments_of(rows))
 
     def save_environment(self, environment: Environment) -> Environment:
         check_id(environment.name, "an environment")
@@ -335,7 +343,7 @@ class DatabaseBackend:
         names = ("created_at", "updated_at", "version")
         row = {name: getattr(saved, name) for name in ("name", *names)}
         connection.execute(sql.upsert(self._dialect, "environments", names), row)
-        before, after = _pointers(stored), _pointers(saved)
+        before, after = pointers_of(stored), pointers_of(saved)
         gone = [
             {"_environment": saved.name, "_node_id": node_id} for node_id in before.keys() - after
         ]
@@ -430,7 +438,7 @@ class DatabaseBackend:
     def restore(self, records: Iterable[Record]) -> None:
         with self._writing() as connection:
             for record in records:
-                values = _values(record)
+                values = values_of(record)
                 if isinstance(record, NodeState):
                     self._enqueue(values.pop("run_id"), values.pop("node_id"), values)
                 elif isinstance(record, Run):
@@ -439,7 +447,7 @@ class DatabaseBackend:
                 elif isinstance(record, Environment):
                     self._put_environment(connection, record, self.get_environment(record.name))
                 elif isinstance(record, CompletedIntervals):
-                    key = _ledger_key(record.node_id, record.snapshot)
+                    key = ledger_key(record.node_id, record.snapshot)
                     connection.execute(sql.delete_ledger, key)
                     for part in record.parts:
                         self._put_part(connection, key, part)
@@ -458,70 +466,3 @@ class DatabaseBackend:
             if found is None:
                 raise refusals.no_run(run_id)
             self._known_runs.add(run_id)
-
-
-def _values(record: Record) -> dict[str, Any]:
-    return dict(vars(record))
-
-
-_TIMES = {c.name for c in schema.node_states.c if isinstance(c.type, schema.UtcTime)}
-
-
-def _states_of_texts(rows: Iterable[Sequence[Any]]) -> list[NodeState]:
-    """Rows of node states, with their texts made times. Field by field, and past the constructor:
-    that takes two thirds of the time."""
-    states = []
-    time_of = datetime.fromisoformat
-    for run_id, node_id, status, snapshot, started, finished, seconds, count, size, error in rows:
-        state = object.__new__(NodeState)
-        state.__dict__.update(
-            run_id=run_id,
-            node_id=node_id,
-            status=status,
-            snapshot=snapshot,
-            started_at=started and time_of(started),
-            finished_at=finished and time_of(finished),
-            seconds=seconds,
-            rows=count,
-            bytes=size,
-            error=error,
-        )
-        states.append(state)
-    return states
-
-
-def _ledger_key(node_id: str, snapshot: str | None) -> dict[str, str]:
-    return {"_node_id": node_id, "_snapshot": snapshot or ""}
-
-
-def _parts(
-    connection: sa.Connection, statement: sa.Executable, parameters: dict[str, Any]
-) -> list[Part]:
-    return [Part(*row) for row in connection.execute(statement, parameters)]
-
-
-def _pointers(environment: Environment | None) -> dict[str, dict[str, str | None]]:
-    """What is kept of each node, by column."""
-    if environment is None:
-        return {}
-    kept = {column: getattr(environment, name) for name, column in sql.OF_POINTERS.items()}
-    node_ids = dict.fromkeys(chain.from_iterable(kept.values()))
-    return {i: {column: values.get(i) for column, values in kept.items()} for i in node_ids}
-
-
-def _environments(rows: Iterable[sa.Row[Any]]) -> Iterator[Environment]:
-    """From rows of an environment and one of its pointers, sorted by environment."""
-    for name, group in groupby(rows, key=lambda row: row.name):
-        of_one = list(group)
-        first = of_one[0]
-        kept: dict[str, Any] = {
-            field: {row.node_id: v for row in of_one if (v := getattr(row, column)) is not None}
-            for field, column in sql.OF_POINTERS.items()
-        }
-        yield Environment(
-            name,
-            created_at=first.created_at,
-            updated_at=first.updated_at,
-            version=first.version,
-            **kept,
-        )
