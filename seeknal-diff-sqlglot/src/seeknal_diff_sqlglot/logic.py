@@ -26,18 +26,24 @@ def conditions(node: exp.Expr, scope: Scope) -> tuple[int, ...]:
     nothing in it: all dialects. Assumed: engines evaluate operands in an order of their own, so
     that the order in a text protects from no error.
     """
+    found = _operands(node, exp.And, "and", scope)
+    found.discard(scope.context.terms.put("true"))
+    return tuple(sorted(found))
+
+
+def _operands(node: exp.Expr, kind: type[exp.Expr], word: str, scope: Scope) -> set[int]:
+    """What a chain of one connector joins, without parentheses and each once."""
     found: set[int] = set()
     todo = [node]
     while todo:
         part = todo.pop()
         while isinstance(part, exp.Paren):
             part = part.this
-        if isinstance(part, exp.And):
+        if isinstance(part, kind):
             todo += (part.this, part.expression)
-            continue
-        found.update(_flat("and", truth(part, scope), scope))
-    found.discard(scope.context.terms.put("true"))
-    return tuple(sorted(found))
+        else:
+            found.update(_flat(word, truth(part, scope), scope))
+    return found
 
 
 def _flat(word: str, term: int, scope: Scope) -> list[int]:
@@ -110,16 +116,7 @@ def _opposite(term: int, scope: Scope) -> int:
 def _or(node: exp.Or, scope: Scope) -> int:
     """OR is commutative, associative and idempotent as AND is, and FALSE changes nothing in it."""
     terms = scope.context.terms
-    found: set[int] = set()
-    todo: list[exp.Expr] = [node]
-    while todo:
-        part = todo.pop()
-        while isinstance(part, exp.Paren):
-            part = part.this
-        if isinstance(part, exp.Or):
-            todo += (part.this, part.expression)
-        else:
-            found.update(_flat("or", truth(part, scope), scope))
+    found = _operands(node, exp.Or, "or", scope)
     found.discard(terms.put("false"))
     if len(found) > 1:
         return terms.put("or", *sorted(found))
