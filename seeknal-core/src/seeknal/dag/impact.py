@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from heapq import heappop, heappush
 
 from seeknal.dag.classifier import (
     EVERYTHING,
@@ -18,6 +18,10 @@ from seeknal.dag.judge import Judge, Judged
 from seeknal.dag.manifest import Manifest, Node
 from seeknal.dag.node_changes import edits, is_same
 from seeknal.dag.queries import Plain, Queries
+from seeknal.processes import Processes, cores
+
+WORTH_A_PROCESS = 250
+"""Nodes that are edited: judging so many takes longer than starting a process to do it."""
 
 ADDED, EDITED, REACHED = "added", "edited", "reached"
 
@@ -64,28 +68,37 @@ class Impact:
         begin = {*changed, *(i for g in removed for i in self._new.dependents.get(g, ()))}
         if not begin:
             return {}
-        places, order = self._new.positions, self._new.order
-        waiting = sorted(places[i] for i in begin)
-        known = set(waiting)
+        levels, places = self._new.levels, self._new.positions
+        waiting: dict[int, set[str]] = defaultdict(set)
+        for node_id in begin:
+            waiting[levels[node_id]].add(node_id)
         effects: dict[str, Effect] = {}
-        while waiting:
-            node_id = order[heappop(waiting)]
-            effect = self._effect(self._new.nodes[node_id], effects)
-            effects[node_id] = effect
-            for below in self._new.dependents.get(node_id, ()) if effect.change else ():
-                if places[below] not in known:
-                    known.add(places[below])
-                    heappush(waiting, places[below])
-        return effects
+        with Processes(self._effect, min(cores(), len(begin) // WORTH_A_PROCESS) - 1) as processes:
+            while waiting:
+                level = sorted(waiting.pop(min(waiting)))
+                for effect in processes.map([(i, self._inputs(i, effects)) for i in level]):
+                    effects[effect.node_id] = effect
+                    for below in self._new.dependents.get(effect.node_id, ()):
+                        if effect.change:
+                            waiting[levels[below]].add(below)
+        return {i: effects[i] for i in sorted(effects, key=places.__getitem__)}
 
     def own(self, node_id: str) -> Change:
         """What an edit of a node alone changes in its result, were its inputs the same."""
-        return self._effect(self._new.nodes[node_id], {}).change
+        return self._effect((node_id, self._inputs(node_id, {}))).change
 
-    def _effect(self, node: Node, effects: Mapping[str, Effect]) -> Effect:
+    def _inputs(self, node_id: str, effects: Mapping[str, Effect]) -> Mapping[str, Change]:
+        """What changes in what a node reads."""
+        return {
+            i: effects[i].change if i in effects else EVERYTHING
+            for i in self._new.nodes[node_id].inputs
+            if i not in self._new.nodes or (i in effects and effects[i].change)
+        }
+
+    def _effect(self, asked: tuple[str, Mapping[str, Change]]) -> Effect:
+        """What happens to a node where this changes in what it reads."""
+        node, inputs = self._new.nodes[asked[0]], asked[1]
         old = self._old.nodes.get(node.id)
-        inputs = {i: effects[i].change for i in node.inputs if i in effects and effects[i].change}
-        inputs |= {i: EVERYTHING for i in node.inputs if i not in self._new.nodes}
         if old is None:
             return Effect(node.id, ADDED, EVERYTHING, (Reason("it is new"),), inputs)
         edited = not is_same(old, node)

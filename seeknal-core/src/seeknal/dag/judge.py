@@ -40,6 +40,10 @@ class Judge:
         self._open = dict(classifiers)
         self._opened: dict[str, Classifier] = {}
 
+    def __getstate__(self) -> dict[str, object]:
+        """Another process opens its own."""
+        return {**self.__dict__, "_opened": {}}
+
     @classmethod
     def of(cls, names: Sequence[str] | None = None, plugins: Plugins | None = None) -> Judge:
         """names: who is asked, in this order. Raises what `Plugins.get` does for one of them."""

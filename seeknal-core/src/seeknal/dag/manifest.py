@@ -206,6 +206,16 @@ class Manifest:
         """For each id, its place in `order`."""
         return {node_id: place for place, node_id in enumerate(self.order)}
 
+    @cached_property
+    def levels(self) -> Mapping[str, int]:
+        """For each id, how many nodes at most stand one behind the other before it: those of one
+        level need nothing of each other."""
+        levels: dict[str, int] = {}
+        for node_id in self.order:
+            above = (levels[i] for i in self.nodes[node_id].inputs if i in self.nodes)
+            levels[node_id] = 1 + max(above, default=-1)
+        return levels
+
     def cycles(self) -> list[list[str]]:
         """Cycles that have no node in common, each as ids from a node back to itself."""
         graph, found = self._graph(), []
