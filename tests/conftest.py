@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.databases import postgresql  # noqa: F401  a fixture
 
 SHOWN = "shown"
 """The name of a property that a test records for people: `record_property(SHOWN, text)`."""

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
@@ -20,7 +21,7 @@ import pytest
 from seeknal.errors import ConflictError, StateError
 from seeknal.state.backend import StateBackend, create_state_backend
 from seeknal.state.migration import compare, migrate, take_inventory
-from seeknal.state.records import Environment, Record
+from seeknal.state.records import Environment, Record, Revision
 from seeknal.testing import MemoryBackend
 
 SEEKNAL = str(Path(sys.executable).with_name("seeknal"))
@@ -52,8 +53,10 @@ def fill(backend: StateBackend, runs: int = 3) -> None:
             backend.add_completed_interval(run_id, "a", start, start + timedelta(days=40))
             backend.add_completed_interval(run_id, "b", start, start + timedelta(hours=1))
         dev = backend.save_environment(Environment("dev", {"a": "s"}, {"a": "r1"}))
-        backend.save_environment(dev)
+        backend.save_environment(replace(dev, status="planned", plan="{}", revision=2))
         backend.save_environment(Environment("prod"))
+        for environment, number in (("dev", 1), ("dev", 2), ("prod", 1)):
+            backend.add_revision(Revision(environment, number, started, "é", '{"a": "s"}'))
 
 
 def contents(backend: StateBackend) -> dict[tuple[type[Record], tuple[str, ...]], bytes]:
@@ -74,8 +77,9 @@ def test_everything_arrives(source: str, target: str, tmp_path: Path) -> None:
             ("node states", 9, 9, True),
             ("interval ledgers", 2, 2, True),
             ("environments", 2, 2, True),
+            ("environment revisions", 3, 3, True),
         ]
-        assert told == [(n, 16) for n in range(17)]
+        assert told == [(n, 19) for n in range(20)]
         migrate(old, new)
         assert contents(new) == before
         new.create_run("goes-on")
@@ -88,10 +92,13 @@ def test_state_that_is_behind_the_source_is_not_taken_for_its_own(tmp_path: Path
     new.create_run("theirs")
     new.set_node_state("r1", "theirs")
     new.update_run("r2", status="failed")
+    new.add_revision(Revision("dev", 3))
     theirs = contents(new)
     with pytest.raises(ConflictError) as error:
         migrate(old, new)
-    for told in ("runs other: 1", "runs too many: 1", "node states too many: 1", "--overwrite"):
+    for kind in ("runs", "node states", "environment revisions"):
+        assert f"{kind} too many: 1" in str(error.value)
+    for told in ("runs other: 1", "--overwrite"):
         assert told in str(error.value)
     assert contents(new) == theirs
     by_kind = {c.what: c for c in compare(old, new)}
@@ -211,7 +218,7 @@ def test_a_project_moves_and_moves_back(project: Path) -> None:
     seeknal(project, "migrate-state", "--backend", "file", "--no-dry-run")
     said = seeknal(project, "migrate-state", "--backend", "file", "--summary", "--json")
     compared = json.loads(said)
-    assert [c["source"] for c in compared] == [c["target"] for c in compared] == [2, 1, 0, 1]
+    assert [c["source"] for c in compared] == [c["target"] for c in compared] == [2, 1, 0, 1, 1]
 
 
 def test_a_backend_that_is_not_installed_is_said_to_be(project: Path) -> None:

@@ -68,8 +68,8 @@ FAULTS = {
         super().set_node_state(run_id, node_id, **fields)""",
     "S14": """def get_completed_intervals(self, node_id, snapshot):
         return [Interval(start, end) for start, end, _ in self._parts(node_id, snapshot)]""",
-    "S18": """def _check_unmoved(self, ours, absent_is_fine):
-        pass""",
+    "S18": """def _unmoved(self, ours, absent_is_fine):
+        return ours""",
     "S20": """@contextmanager
     def _exclusive(self):
         yield""",
@@ -82,6 +82,10 @@ FAULTS = {
         return super()._try_lock(name, lease_ms)""",
     "S26": """def _renew(self, name, token, lease_ms):
         return True""",
+    "S41": """def delete_environment(self, environment):
+        self._delete("environments", environment.name)""",
+    "S42": """def list_ledgers(self):
+        return [("a", ""), ("a", "t"), ("b", "s")]""",
     "S31": """def records(self):
         for record in super().records():
             if not hasattr(record, "parts"):

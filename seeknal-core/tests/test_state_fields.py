@@ -1,4 +1,5 @@
-"""Times are kept as ISO 8601, by whichever way is quickest; what is given is not written to."""
+"""Times are kept as ISO 8601, by whichever way is quickest; what is given is not written to; what
+an older version did not know has a default."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from seeknal.errors import RequestError
 from seeknal.state.fields import time_text
-from seeknal.state.records import NodeState
+from seeknal.state.records import Environment, NodeState
 
 ZONES = [UTC, timezone(timedelta(hours=5, minutes=45)), None]
 
@@ -46,3 +47,13 @@ def test_what_is_refused_is_named(values: dict[str, object], message: str) -> No
     with pytest.raises(RequestError) as refused:
         NodeState.checked({"error": None, **values})
     assert str(refused.value).startswith(message)
+
+
+def test_an_environment_of_an_older_version_was_last_used_when_it_was_last_written() -> None:
+    january, march = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)
+    older = {"name": "dev", "created_at": january.isoformat(), "updated_at": march.isoformat()}
+    expected = Environment("dev", created_at=january, updated_at=march, used_at=march)
+    assert Environment.from_dict(older) == expected
+    later = {**older, "used_at": january.isoformat()}
+    assert Environment.from_dict(later).used_at == january
+    assert Environment.from_dict({"name": "dev"}).used_at.tzinfo is UTC

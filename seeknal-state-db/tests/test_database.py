@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from seeknal.errors import ConflictError, StateError
 from seeknal.state.backend import StateBackend, create_state_backend
-from seeknal.state.records import Environment
+from seeknal.state.records import Environment, NodeState, Revision, Run
 from seeknal_state_db import schema, statements
 from seeknal_state_db.backend import DatabaseBackend
 from seeknal_state_db.schema import STEPS, version_of
@@ -167,19 +167,62 @@ def test_tables_of_an_older_version_are_upgraded(
             assert "owner" in {column["name"] for column in columns}
 
 
-def test_tables_without_what_pointers_stand_for_are_upgraded(backend: DatabaseBackend) -> None:
-    dev = backend.save_environment(Environment("dev", {"a": "1"}, {"a": "r"}))
+BROUGHT_BY = {
+    2: {"pointers": ("definition", "address")},
+    3: {
+        "environments": ("status", "ttl_hours", "plan", "used_at", "revision"),
+        "runs": ("pins",),
+        "node_states": ("tasks",),
+    },
+}
+"""Columns of tables, by the version in which they came."""
+
+
+def make_older(backend: DatabaseBackend, version: int) -> None:
+    """Leave the tables as that version made them, and close."""
     with backend._db.writing() as connection:
         own = schema.schema_of(connection.dialect)
-        for column in ("definition", "address"):
-            table = f"{own}.pointers" if own else "pointers"
-            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
-        connection.execute(schema.version.update().values(version=1))
+        place = f"{own}." if own else ""
+        connection.exec_driver_sql(f"DROP TABLE {place}revisions")
+        for later in range(version + 1, len(STEPS) + 1):
+            for table, columns in BROUGHT_BY[later].items():
+                for column in columns:
+                    connection.exec_driver_sql(f"ALTER TABLE {place}{table} DROP COLUMN {column}")
+        connection.execute(schema.version.update().values(version=version))
     backend.close()
+
+
+def test_tables_without_what_pointers_stand_for_are_upgraded(backend: DatabaseBackend) -> None:
+    now = datetime.now(UTC)
+    dev = backend.save_environment(
+        Environment("dev", {"a": "1"}, {"a": "r"}, updated_at=now, used_at=now)
+    )
+    make_older(backend, 1)
     backend.initialize()
     assert backend.get_environment("dev") == dev
     told = backend.save_environment(replace(dev, definitions={"a": "{}"}, addresses={"a": "2"}))
     assert backend.get_environment("dev") == told
+
+
+def test_tables_without_what_environments_were_are_upgraded(backend: DatabaseBackend) -> None:
+    january, march = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)
+    dev = backend.save_environment(Environment("dev", {"a": "1"}, updated_at=january))
+    backend.create_run("r", started_at=january)
+    backend.set_node_state("r", "n", rows=1)
+    make_older(backend, 2)
+    backend.initialize()
+    assert backend.get_environment("dev") == replace(dev, used_at=january)
+    assert backend.list_runs() == [Run("r", started_at=january)]
+    assert backend.list_node_states("r") == [NodeState("r", "n", rows=1)]
+    planned = replace(dev, status="planned", plan="{}", ttl_hours=1, used_at=march, revision=1)
+    planned = backend.save_environment(planned)
+    backend.add_revision(Revision("dev", 1, march))
+    backend.update_run("r", pins={"a": ""})
+    backend.set_node_state("r", "n", tasks=3)
+    assert backend.get_environment("dev") == planned
+    assert backend.list_revisions("dev") == [Revision("dev", 1, march)]
+    assert backend.get_run("r") == Run("r", started_at=january, pins={"a": ""})
+    assert backend.list_node_states("r") == [NodeState("r", "n", rows=1, tasks=3)]
 
 
 def test_an_upgrade_that_fails_changes_nothing(

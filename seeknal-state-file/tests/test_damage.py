@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seeknal.state.records import NodeState, Record
+from seeknal.state.records import Environment, NodeState, Record, Revision
 from seeknal.testing.processes import in_children
 from seeknal.testing.state_backend import contents, day, fill
 from seeknal_state_file import store
@@ -104,7 +104,13 @@ def test_a_damaged_file_is_set_aside_and_reported_by_name(
 
 @pytest.mark.parametrize(
     "path",
-    ["runs/r2.json", "nodes/r2/a.json", "environments/dev.json", "intervals/b/s/2024-01.json"],
+    [
+        "runs/r2.json",
+        "nodes/r2/a.json",
+        "environments/dev.json",
+        "revisions/dev/1.json",
+        "intervals/b/s/2024-01.json",
+    ],
 )
 def test_a_damaged_file_costs_what_it_held_and_nothing_else(
     backend: FileBackend, folder: Path, state: Path, path: str
@@ -122,10 +128,20 @@ def test_a_damaged_file_costs_what_it_held_and_nothing_else(
 
 
 def everything(backend: FileBackend) -> set[str]:
-    """Also node states of which the run is lost."""
+    """Also what belongs to something that is lost."""
     records: list[Record] = list(contents(backend).values())
     states = [*backend.list_node_states("r1"), *backend.list_node_states("r2")]
-    return {repr(record) for record in [*records, *states]}
+    return {repr(record) for record in [*records, *states, *backend.list_revisions("dev")]}
+
+
+def test_what_is_left_of_a_damaged_environment_is_not_in_the_way_of_its_successor(
+    backend: FileBackend, state: Path
+) -> None:
+    fill(backend)
+    (state / "environments/dev.json").write_bytes(b"")
+    backend.save_environment(Environment("dev"))
+    assert backend.list_revisions("dev") == []
+    backend.add_revision(Revision("dev", 1))
 
 
 def test_a_damaged_month_costs_that_month(backend: FileBackend, state: Path) -> None:

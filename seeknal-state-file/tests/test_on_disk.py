@@ -53,6 +53,7 @@ def test_records_are_where_people_look_for_them(backend: FileBackend, state: Pat
         "nodes/r1/a.json",
         "nodes/r2/a.json",
         "nodes/r2/b.json",
+        "revisions/dev/1.json",
         "runs/r1.json",
         "runs/r2.json",
     }

@@ -1,4 +1,4 @@
-"""What version 1 wrote is taken over once, whatever happens meanwhile; a newer one is left."""
+"""What older versions wrote is taken over once, whatever happens meanwhile; a newer one is left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seeknal.errors import StateError
 from seeknal.state.records import SCHEMA, Environment, NodeState, Record, Run
 from seeknal.testing.processes import in_children
 from seeknal.testing.state_backend import JANUARY, contents
-from seeknal_state_file.backend import FileBackend
+from seeknal_state_file.backend import FileBackend, file_name
 from seeknal_state_file.store import Store
 
 DieAtCall = Callable[[int, Callable[[], None]], bool]
@@ -34,11 +34,25 @@ STATES = [
     NodeState(RUNS[1].run_id, "source.A", "failed", error="oh"),
 ]
 ENVIRONMENTS = [
-    Environment(name, {"source.A": name}, {"source.A": "q"}, {}, {}, JANUARY, JANUARY, 3)
+    Environment(
+        name,
+        {"source.A": name},
+        {"source.A": "q"},
+        created_at=JANUARY,
+        updated_at=JANUARY,
+        used_at=JANUARY,
+        version=3,
+    )
     for name in ("prod", "Dev", "dev", "café", "a~b", ".hidden", "l" * 128)
 ]
 RECORDS: Contents = {
     (type(record), record.key): record for record in [*RUNS, *STATES, *ENVIRONMENTS]
+}
+
+BROUGHT_BY_3: dict[type[Record], set[str]] = {
+    Run: {"pins"},
+    NodeState: {"tasks"},
+    Environment: {"status", "ttl_hours", "plan", "used_at", "revision"},
 }
 
 
@@ -52,9 +66,16 @@ def place(record: Record) -> str:
     return f"runs/{names[0]}/run.json"
 
 
+def of_schema_2(record: Record) -> dict[str, Any]:
+    fields = {**record.to_dict(), "schema": 2}
+    return {name: value for name, value in fields.items() if name not in BROUGHT_BY_3[type(record)]}
+
+
 def text(record: Record) -> str:
-    fields = record.to_dict()
-    del fields["schema"]
+    """As version 1 wrote it."""
+    fields = of_schema_2(record)
+    for later in ("schema", "definitions", "addresses"):
+        fields.pop(later, None)
     return json.dumps(fields, indent=2, ensure_ascii=False)
 
 
@@ -181,6 +202,23 @@ def test_a_file_of_version_1_that_can_not_be_read_is_named_and_nothing_changed(
     assert before.items() <= snapshot(version_1).items()
     damaged.unlink()
     assert set(RECORDS) - set(open_and_close(folder)) == {(NodeState, STATES[0].key)}
+
+
+def test_what_was_written_with_schema_2_is_taken_over(folder: Path, state: Path) -> None:
+    rooms: dict[type[Record], str] = {Run: "runs", NodeState: "nodes", Environment: "environments"}
+    older = Store(state)
+    with older.writing():
+        older.write("about/schema.json", '{\n  "schema": 2\n}\n')
+        for record in RECORDS.values():
+            path = "/".join([rooms[type(record)], *map(file_name, record.key)])
+            older.write(f"{path}.json", json.dumps(of_schema_2(record), indent=2) + "\n")
+    older.close()
+    assert b"used_at" not in (state / "environments/prod.json").read_bytes()
+    assert open_and_close(folder) == RECORDS
+    assert b"used_at" in (state / "environments/prod.json").read_bytes()
+    after = snapshot(state)
+    assert open_and_close(folder) == RECORDS
+    assert snapshot(state) == after
 
 
 @pytest.mark.parametrize("machine_was_restarted", [False, True])

@@ -22,6 +22,7 @@ from seeknal.state.records import (
     LockInfo,
     NodeState,
     Record,
+    Revision,
     Run,
     check_id,
 )
@@ -29,6 +30,7 @@ from seeknal_state_db import address, schema
 from seeknal_state_db import statements as sql
 from seeknal_state_db.database import Database
 from seeknal_state_db.rows import (
+    ENVIRONMENT,
     TIMES,
     environments_of,
     ledger_key,
@@ -297,17 +299,23 @@ class DatabaseBackend:
         row = {"start_at": part.start, "end_at": part.end, "part": part.name}
         connection.execute(upsert, {**of_ledger, **row})
 
+    def list_ledgers(self) -> list[tuple[str, str]]:
+        with self._reading() as connection:
+            return [(node_id, snapshot) for node_id, snapshot in connection.execute(sql.ledgers)]
+
     # --- Environments -----------------------------------------------------------------------
 
     def get_environment(self, name: str) -> Environment | None:
-        with self._reading() as connection:
+        with self._db.viewing() as connection:
             rows = connection.execute(sql.get_environment, {"_name": name}).all()
-        return next(environments_of(rows), None)
+            pointers = connection.execute(sql.get_pointers, {"_environment": name}).all()
+        return next(environments_of(rows, pointers), None)
 
     def list_environments(self) -> list[Environment]:
-        with self._reading() as connection:
+        with self._db.viewing() as connection:
             rows = connection.execute(sql.list_environments).all()
-        return list(environments_of(rows))
+            pointers = connection.execute(sql.list_pointers).all()
+        return list(environments_of(rows, pointers))
 
     def save_environment(self, environment: Environment) -> Environment:
         check_id(environment.name, "an environment")
@@ -321,8 +329,29 @@ class DatabaseBackend:
     def delete_environment(self, environment: Environment) -> None:
         with self._writing() as connection:
             self._unmoved(environment.normalized(), absent_is_fine=True)
-            connection.execute(sql.delete_pointers, {"_environment": environment.name})
+            for delete in (sql.delete_pointers, sql.delete_all_revisions):
+                connection.execute(delete, {"_environment": environment.name})
             connection.execute(sql.delete_environment, {"_name": environment.name})
+
+    def add_revision(self, revision: Revision) -> None:
+        ours = revision.normalized()
+        with self._writing() as connection:
+            self._check_fence(f"environment:{ours.environment}")
+            if not connection.execute(sql.environment_exists, {"_name": ours.environment}).first():
+                raise refusals.no_environment(ours.environment)
+            insert = sql.insert_if_absent(self._dialect, "revisions")
+            if not connection.execute(insert, values_of(ours)).rowcount:
+                raise refusals.revision_exists(ours)
+
+    def list_revisions(self, environment: str) -> list[Revision]:
+        with self._reading() as connection:
+            rows = connection.execute(sql.list_revisions, {"_environment": environment})
+            return [Revision(**row._mapping) for row in rows]
+
+    def delete_revisions(self, environment: str, until: int) -> None:
+        with self._writing() as connection:
+            self._check_fence(f"environment:{environment}")
+            connection.execute(sql.delete_revisions, {"_environment": environment, "until": until})
 
     def _unmoved(self, ours: Environment, *, absent_is_fine: bool) -> Environment | None:
         """What is stored, which must be what was read: two by one name may have one version."""
@@ -340,9 +369,8 @@ class DatabaseBackend:
         self, connection: sa.Connection, saved: Environment, stored: Environment | None
     ) -> None:
         """Write an environment, and of its pointers those that differ."""
-        names = ("created_at", "updated_at", "version")
-        row = {name: getattr(saved, name) for name in ("name", *names)}
-        connection.execute(sql.upsert(self._dialect, "environments", names), row)
+        row = {name: getattr(saved, name) for name in ("name", *ENVIRONMENT)}
+        connection.execute(sql.upsert(self._dialect, "environments", ENVIRONMENT), row)
         before, after = pointers_of(stored), pointers_of(saved)
         gone = [
             {"_environment": saved.name, "_node_id": node_id} for node_id in before.keys() - after
@@ -429,10 +457,10 @@ class DatabaseBackend:
         for run in self.list_runs():
             yield run
             yield from self.list_node_states(run.run_id)
-        yield from self.list_environments()
-        with self._reading() as connection:
-            keys = connection.execute(sql.ledgers).all()
-        for node_id, snapshot in keys:
+        for environment in self.list_environments():
+            yield environment
+            yield from self.list_revisions(environment.name)
+        for node_id, snapshot in self.list_ledgers():
             yield CompletedIntervals(node_id, snapshot, tuple(self.get_parts(node_id, snapshot)))
 
     def restore(self, records: Iterable[Record]) -> None:
@@ -446,6 +474,9 @@ class DatabaseBackend:
                     connection.execute(sql.upsert(self._dialect, "runs", names), values)
                 elif isinstance(record, Environment):
                     self._put_environment(connection, record, self.get_environment(record.name))
+                elif isinstance(record, Revision):
+                    names = tuple(n for n in values if n not in record.keys)
+                    connection.execute(sql.upsert(self._dialect, "revisions", names), values)
                 elif isinstance(record, CompletedIntervals):
                     key = ledger_key(record.node_id, record.snapshot)
                     connection.execute(sql.delete_ledger, key)

@@ -74,6 +74,22 @@ class Database:
             yield connection
 
     @contextmanager
+    def viewing(self) -> Iterator[sa.Connection]:
+        """Several statements that read, and see what is stored as it was at one moment."""
+        with self.reading() as connection:
+            if self.depth:
+                yield connection
+                return
+            isolation = " ISOLATION LEVEL REPEATABLE READ READ ONLY" if self.is_postgresql else ""
+            connection.exec_driver_sql(f"BEGIN{isolation}")
+            try:
+                yield connection
+                connection.exec_driver_sql("COMMIT")
+            except BaseException:
+                self._roll_back(connection)
+                raise
+
+    @contextmanager
     def writing(self, *, alone: bool = True) -> Iterator[sa.Connection]:
         """A transaction, or a part of the one that is open.
 

@@ -27,19 +27,20 @@ def states_of_texts(rows: Iterable[Sequence[Any]]) -> list[NodeState]:
     that takes two thirds of the time."""
     states = []
     time_of = datetime.fromisoformat
-    for run_id, node_id, status, snapshot, started, finished, seconds, count, size, error in rows:
+    for run_id, node_id, status, snapshot, start, end, seconds, count, size, error, tasks in rows:
         state = object.__new__(NodeState)
         state.__dict__.update(
             run_id=run_id,
             node_id=node_id,
             status=status,
             snapshot=snapshot,
-            started_at=started and time_of(started),
-            finished_at=finished and time_of(finished),
+            started_at=start and time_of(start),
+            finished_at=end and time_of(end),
             seconds=seconds,
             rows=count,
             bytes=size,
             error=error,
+            tasks=tasks,
         )
         states.append(state)
     return states
@@ -64,19 +65,22 @@ def pointers_of(environment: Environment | None) -> dict[str, dict[str, str | No
     return {i: {column: values.get(i) for column, values in kept.items()} for i in node_ids}
 
 
-def environments_of(rows: Iterable[sa.Row[Any]]) -> Iterator[Environment]:
-    """From rows of an environment and one of its pointers, sorted by environment."""
-    for name, group in groupby(rows, key=lambda row: row.name):
-        of_one = list(group)
-        first = of_one[0]
+ENVIRONMENT = tuple(column.name for column in schema.environments.c if not column.primary_key)
+"""Columns of an environment besides its name: fields of the record."""
+
+
+def environments_of(
+    rows: Iterable[sa.Row[Any]], of_pointers: Iterable[sa.Row[Any]]
+) -> Iterator[Environment]:
+    """From rows of environments, and those of their pointers, sorted by environment."""
+    grouped = {name: list(group) for name, group in groupby(of_pointers, key=lambda row: row[0])}
+    for row in rows:
         kept: dict[str, Any] = {
-            field: {row.node_id: v for row in of_one if (v := getattr(row, column)) is not None}
+            field: {
+                p.node_id: v
+                for p in grouped.get(row.name, ())
+                if (v := getattr(p, column)) is not None
+            }
             for field, column in sql.OF_POINTERS.items()
         }
-        yield Environment(
-            name,
-            created_at=first.created_at,
-            updated_at=first.updated_at,
-            version=first.version,
-            **kept,
-        )
+        yield Environment(**row._mapping, **kept)

@@ -39,13 +39,17 @@ class UtcTime(sa.TypeDecorator[datetime]):
 
 Name = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 """Text that is sorted by its characters' numbers, as Python does."""
-Json = sa.JSON().with_variant(JSONB(), "postgresql")
+Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 tables = sa.MetaData()
 
 
 def _of_run() -> sa.ForeignKey:
     return sa.ForeignKey("runs.run_id", ondelete="CASCADE")
+
+
+def _of_environment() -> sa.ForeignKey:
+    return sa.ForeignKey("environments.name", ondelete="CASCADE")
 
 
 runs = sa.Table(
@@ -58,6 +62,7 @@ runs = sa.Table(
     sa.Column("finished_at", UtcTime),
     sa.Column("counts", Json, nullable=False),
     sa.Column("error", sa.Text),
+    sa.Column("pins", Json, comment="snapshots that must stay"),
     sa.Index("runs_by_time", "started_at", "run_id"),
     sa.Index("runs_by_environment", "environment", "started_at"),
     sa.Index("runs_by_status", "status", "started_at"),
@@ -76,6 +81,7 @@ node_states = sa.Table(
     sa.Column("rows", sa.BigInteger),
     sa.Column("bytes", sa.BigInteger),
     sa.Column("error", sa.Text),
+    sa.Column("tasks", sa.BigInteger),
     sa.Index("node_states_by_node", "node_id", "finished_at"),
 )
 
@@ -96,17 +102,27 @@ environments = sa.Table(
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("updated_at", UtcTime, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("status", sa.Text, nullable=False, server_default="applied"),
+    sa.Column("ttl_hours", sa.Double, comment="after its last use"),
+    sa.Column("plan", sa.Text, comment="the last that was made for it, as JSON"),
+    sa.Column("used_at", UtcTime),
+    sa.Column("revision", sa.BigInteger, nullable=False, server_default="0"),
+)
+
+revisions = sa.Table(
+    "revisions",
+    tables,
+    sa.Column("environment", Name, _of_environment(), primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("made_at", UtcTime, nullable=False),
+    sa.Column("made_by", sa.Text, nullable=False),
+    sa.Column("before", sa.Text, nullable=False, comment="what was there of each node, as JSON"),
 )
 
 pointers = sa.Table(
     "pointers",
     tables,
-    sa.Column(
-        "environment",
-        Name,
-        sa.ForeignKey("environments.name", ondelete="CASCADE"),
-        primary_key=True,
-    ),
+    sa.Column("environment", Name, _of_environment(), primary_key=True),
     sa.Column("node_id", Name, primary_key=True),
     sa.Column("snapshot", sa.Text, comment="what is read"),
     sa.Column("refreshed", sa.Text, comment="the run that was asked to compute it anew"),
@@ -148,15 +164,35 @@ def _create(connection: sa.Connection) -> None:
 
 
 def _add_what_pointers_stand_for(connection: sa.Connection) -> None:
-    own = schema_of(connection.dialect)
-    there = {c["name"] for c in sa.inspect(connection).get_columns(pointers.name, schema=own)}
-    table = f"{own}.{pointers.name}" if own else pointers.name
-    for name in ("definition", "address"):
+    _add_columns(connection, pointers, "definition", "address")
+
+
+def _add_what_environments_were(connection: sa.Connection) -> None:
+    names = ("status", "ttl_hours", "plan", "used_at", "revision")
+    _add_columns(connection, environments, *names)
+    connection.execute(environments.update().values(used_at=environments.c.updated_at))
+    _add_columns(connection, runs, "pins")
+    _add_columns(connection, node_states, "tasks")
+    revisions.create(connection, checkfirst=True)
+
+
+def _add_columns(connection: sa.Connection, table: sa.Table, *names: str) -> None:
+    """Those that are not there yet: a table that was just made has them."""
+    dialect = connection.dialect
+    own = schema_of(dialect)
+    there = {c["name"] for c in sa.inspect(connection).get_columns(table.name, schema=own)}
+    where = f"{own}.{table.name}" if own else table.name
+    for name in names:
         if name not in there:
-            connection.execute(sa.text(f"ALTER TABLE {table} ADD COLUMN {name} TEXT"))
+            column = sa.schema.CreateColumn(table.c[name]).compile(dialect=dialect)
+            connection.execute(sa.text(f"ALTER TABLE {where} ADD COLUMN {column}"))
 
 
-STEPS: Sequence[Callable[[sa.Connection], None]] = (_create, _add_what_pointers_stand_for)
+STEPS: Sequence[Callable[[sa.Connection], None]] = (
+    _create,
+    _add_what_pointers_stand_for,
+    _add_what_environments_were,
+)
 """Each brings the tables from the version that is its index to the next one."""
 
 

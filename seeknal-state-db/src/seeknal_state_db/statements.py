@@ -14,6 +14,7 @@ from seeknal_state_db.schema import (
     locks,
     node_states,
     pointers,
+    revisions,
     runs,
     tokens,
 )
@@ -21,7 +22,8 @@ from seeknal_state_db.schema import (
 P = sa.bindparam
 
 TABLES = {
-    table.name: table for table in (runs, node_states, intervals, environments, pointers, locks)
+    table.name: table
+    for table in (runs, node_states, intervals, environments, pointers, revisions, locks)
 }
 
 OF_POINTERS = {
@@ -112,18 +114,23 @@ ledgers = (
 delete_part = intervals.delete().where(_of_ledger, equal(intervals.c.start_at))
 delete_ledger = intervals.delete().where(_of_ledger)
 
-_environments = (
-    sa.select(
-        environments, pointers.c.node_id, *(pointers.c[name] for name in OF_POINTERS.values())
-    )
-    .join_from(environments, pointers, isouter=True)
-    .order_by(environments.c.name, pointers.c.node_id)
+list_environments = sa.select(environments).order_by(environments.c.name)
+get_environment = list_environments.where(equal(environments.c.name))
+list_pointers = sa.select(
+    pointers.c.environment, pointers.c.node_id, *(pointers.c[n] for n in OF_POINTERS.values())
+).order_by(pointers.c.environment, pointers.c.node_id)
+get_pointers = list_pointers.where(equal(pointers.c.environment))
+environment_exists = (
+    sa.select(sa.literal(1)).where(equal(environments.c.name)).select_from(environments)
 )
-get_environment = _environments.where(equal(environments.c.name))
-list_environments = _environments
 delete_environment = environments.delete().where(equal(environments.c.name))
 delete_pointer = pointers.delete().where(equal(pointers.c.environment, pointers.c.node_id))
 delete_pointers = pointers.delete().where(equal(pointers.c.environment))
+list_revisions = (
+    sa.select(revisions).where(equal(revisions.c.environment)).order_by(revisions.c.number.desc())
+)
+delete_all_revisions = revisions.delete().where(equal(revisions.c.environment))
+delete_revisions = delete_all_revisions.where(revisions.c.number <= P("until"))
 
 get_lock = sa.select(locks).where(equal(locks.c.name))
 renew_lock = (

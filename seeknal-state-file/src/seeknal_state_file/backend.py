@@ -4,6 +4,7 @@ runs/<run>.json
 nodes/<run>/<node>.json
 intervals/<node>/<snapshot>/<month>.json
 environments/<name>.json
+revisions/<environment>/<number>.json
 locks/<name>.json
 about/schema.json
 about/tokens.json

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from seeknal.state.intervals import Interval, Part
 from seeknal.state.locks import LEASE_MS, Lock
-from seeknal.state.records import Environment, LockInfo, NodeState, Record, Run
+from seeknal.state.records import Environment, LockInfo, NodeState, Record, Revision, Run
 
 
 class StateBackend(Protocol):
@@ -106,6 +106,10 @@ class StateBackend(Protocol):
     def get_parts(self, node_id: str, snapshot: str | None) -> list[Part]:
         """What holds that time: sorted, without overlaps; of one name, none touch."""
 
+    def list_ledgers(self) -> list[tuple[str, str]]:
+        """Ids of nodes and snapshots for which any time is recorded, sorted; an empty id for what
+        was recorded without a snapshot."""
+
     # --- Environments
 
     def get_environment(self, name: str) -> Environment | None:
@@ -122,7 +126,18 @@ class StateBackend(Protocol):
         """
 
     def delete_environment(self, environment: Environment) -> None:
-        """Forget an environment; harmless without one. Raises ConflictError as saving does."""
+        """Forget an environment and its revisions; harmless without one. Raises ConflictError as
+        saving does."""
+
+    def add_revision(self, revision: Revision) -> None:
+        """Store a revision, in the transaction in which its environment is saved. Raises
+        StateError when there is no such environment, ConflictError when the number is taken."""
+
+    def list_revisions(self, environment: str) -> list[Revision]:
+        """The revisions of an environment, newest first."""
+
+    def delete_revisions(self, environment: str, until: int) -> None:
+        """Forget the revisions of an environment up to this number; harmless without any."""
 
     # --- Locks
 
@@ -148,7 +163,8 @@ class StateBackend(Protocol):
     # --- All of it
 
     def records(self) -> Iterator[Record]:
-        """Everything but locks: each run before its node states. Read it in a transaction."""
+        """Everything but locks: each run before its node states, each environment before its
+        revisions. Read it in a transaction."""
 
     def restore(self, records: Iterable[Record]) -> None:
         """Store records as they are, over what has the same keys, all at once."""

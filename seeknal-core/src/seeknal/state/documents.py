@@ -20,6 +20,7 @@ from seeknal.state.records import (
     LockInfo,
     NodeState,
     Record,
+    Revision,
     Run,
     check_id,
     check_schema,
@@ -33,7 +34,8 @@ Key = tuple[str, ...]
 
     ("runs", run id)                                  ("environments", name)
     ("nodes", run id, node id)                        ("locks", name)
-    ("intervals", node id, snapshot, month)           ("about", "schema" or "tokens")
+    ("intervals", node id, snapshot, month)           ("revisions", environment, number)
+    ("about", "schema" or "tokens")
 """
 Document = Mapping[str, Any]
 """As JSON can hold it."""
@@ -255,6 +257,11 @@ class DocumentBackend(ABC):
         else:
             self._delete(*key)
 
+    def list_ledgers(self) -> list[tuple[str, str]]:
+        with self._reading():
+            months = [CompletedIntervals.from_dict(d) for d in self._documents("intervals")]
+        return sorted({(month.node_id, month.snapshot) for month in months})
+
     # --- Environments -----------------------------------------------------------------------
 
     def get_environment(self, name: str) -> Environment | None:
@@ -271,17 +278,41 @@ class DocumentBackend(ABC):
         ours = environment.normalized()
         saved = replace(ours, version=ours.version + 1)
         with self._writing():
-            self._check_unmoved(ours, absent_is_fine=ours.version == 0)
+            if self._unmoved(ours, absent_is_fine=ours.version == 0) is None:
+                self._delete("revisions", ours.name)  # of one whose document was damaged
             self._put(saved)
         return saved
 
     def delete_environment(self, environment: Environment) -> None:
         with self._writing():
-            self._check_unmoved(environment.normalized(), absent_is_fine=True)
+            self._unmoved(environment.normalized(), absent_is_fine=True)
             self._delete("environments", environment.name)
+            self._delete("revisions", environment.name)
 
-    def _check_unmoved(self, ours: Environment, *, absent_is_fine: bool) -> None:
-        """What is stored must be what was read: two by one name may have the same version."""
+    def add_revision(self, revision: Revision) -> None:
+        name, ours = revision.environment, revision.normalized()
+        with self._writing():
+            self._check_fence(f"environment:{name}")
+            if self._get(Environment, name) is None:
+                raise refusals.no_environment(name)
+            if self._read(_key(ours)):
+                raise refusals.revision_exists(ours)
+            self._put(ours)
+
+    def list_revisions(self, environment: str) -> list[Revision]:
+        with self._reading():
+            found = [Revision.from_dict(d) for d in self._documents("revisions", environment)]
+        return sorted(found, key=lambda revision: revision.number, reverse=True)
+
+    def delete_revisions(self, environment: str, until: int) -> None:
+        with self._writing():
+            self._check_fence(f"environment:{environment}")
+            for revision in self.list_revisions(environment):
+                if revision.number <= until:
+                    self._delete(*_key(revision))
+
+    def _unmoved(self, ours: Environment, *, absent_is_fine: bool) -> Environment | None:
+        """What is stored, which must be what was read: two by one name may have one version."""
         self._check_fence(f"environment:{ours.name}")
         stored = self._get(Environment, ours.name)
         if stored is None:
@@ -290,6 +321,7 @@ class DocumentBackend(ABC):
             moved = (stored.version, stored.created_at) != (ours.version, ours.created_at)
         if moved:
             raise refusals.environment_moved(ours, stored)
+        return stored
 
     # --- Locks ------------------------------------------------------------------------------
 
@@ -358,7 +390,9 @@ class DocumentBackend(ABC):
         for run in self.list_runs():
             yield run
             yield from self.list_node_states(run.run_id)
-        yield from self.list_environments()
+        for environment in self.list_environments():
+            yield environment
+            yield from self.list_revisions(environment.name)
         ledgers: dict[Key, list[Part]] = {}
         with self._reading():
             for document in self._documents("intervals"):
@@ -388,7 +422,7 @@ class DocumentBackend(ABC):
         return kind.from_dict(document) if document else None
 
     def _put(self, record: Record) -> None:
-        self._write((_ROOMS[type(record)], *record.key), record.to_dict())
+        self._write(_key(record), record.to_dict())
 
     def _begin_on(self, run_id: str) -> None:
         """Make sure that there is such a run, and that it may be written."""
@@ -403,11 +437,16 @@ _ROOMS: dict[type[Record], str] = {
     Run: "runs",
     NodeState: "nodes",
     Environment: "environments",
+    Revision: "revisions",
     LockInfo: "locks",
 }
 _SCHEMA_KEY = ("about", "schema")
 _SCHEMA_DOCUMENT = {"schema": SCHEMA}
 _TOKENS_KEY = ("about", "tokens")
+
+
+def _key(record: Record) -> Key:
+    return (_ROOMS[type(record)], *map(str, record.key))
 
 
 def _in_future(milliseconds: int) -> datetime:

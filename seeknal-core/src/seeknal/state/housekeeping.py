@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from seeknal.errors import ConflictError
 from seeknal.state.backend import StateBackend
 from seeknal.state.records import Run
 
@@ -49,6 +50,27 @@ def prune_runs(
     for run_id in sorted(gone):
         state.delete_run(run_id)
     return sorted(gone)
+
+
+CLEANUP = "cleanup"
+"""The lock of whoever removes snapshots. A run that began before it was taken has pinned what it
+needs, or is going to; one that begins later waits until it is released."""
+
+_CLEANUP_TIMEOUT_MS = 600_000
+
+
+def wait_for_cleanup(state: StateBackend) -> None:
+    """Return when nobody removes snapshots. Raises ConflictError after ten minutes."""
+    if state.get_lock(CLEANUP) is None:
+        return
+    lock = state.acquire_lock(CLEANUP, _CLEANUP_TIMEOUT_MS)
+    if lock is None:
+        holder = state.get_lock(CLEANUP)
+        raise ConflictError(
+            f"Snapshots are being removed by {holder.holder if holder else 'somebody'}, which "
+            "doesn't end. Try again later."
+        )
+    lock.release()
 
 
 def _over(runs: Iterable[Run]) -> list[Run]:

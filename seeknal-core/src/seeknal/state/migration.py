@@ -7,19 +7,21 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 from seeknal.errors import ConflictError, StateError
 from seeknal.state.backend import StateBackend
-from seeknal.state.records import CompletedIntervals, Environment, NodeState, Record, Run
+from seeknal.state.records import CompletedIntervals, Environment, NodeState, Record, Revision, Run
 
 KINDS: Mapping[type[Record], str] = {
     Run: "runs",
     NodeState: "node states",
     CompletedIntervals: "interval ledgers",
     Environment: "environments",
+    Revision: "environment revisions",
 }
 
-Inventory = Mapping[tuple[type[Record], tuple[str, ...]], bytes]
+Inventory = Mapping[tuple[type[Record], tuple[Any, ...]], bytes]
 """What a backend holds: kind and key of each record -> a hash of its content."""
 
 
@@ -146,7 +148,7 @@ def _differences(comparisons: list[Comparison]) -> str:
 
 
 def _empty(target: StateBackend) -> None:
-    """Runs take their node states along."""
+    """Runs take their node states along, environments their revisions."""
     for record in list(target.records()):
         if isinstance(record, Run):
             target.delete_run(record.run_id)

@@ -11,8 +11,9 @@ from seeknal.errors import RequestError, StateError, did_you_mean
 from seeknal.state.fields import Kind, kind_of, text
 from seeknal.state.intervals import Part
 
-SCHEMA = 2
-"""The version of what records look like. 2 brought intervals, locks, and this version itself."""
+SCHEMA = 3
+"""The version of what records look like. 2 brought intervals, locks, and this version itself; 3
+what environments were before, their status and plan, and what runs pin."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Record:
         cls._decoders = {name: kind.decode for name, kind in kinds.items() if kind.decode}
 
     @property
-    def key(self) -> tuple[str, ...]:
+    def key(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self.keys)
 
     def to_dict(self) -> dict[str, Any]:
@@ -116,7 +117,10 @@ class Record:
 class Run(Record):
     """One execution of tasks.
 
-    status: running, success, failed, interrupted. counts: nodes by what became of them.
+    status: running, success, failed, interrupted. counts: nodes by what became of them. pins: node
+    id -> a snapshot that must stay. While it is running, all that it needs, empty where that isn't
+    known yet, so that all of the node must stay; None before it has been planned. When it is over,
+    what it has written and its environment doesn't show.
     """
 
     what: ClassVar[str] = "A run"
@@ -129,6 +133,7 @@ class Run(Record):
     finished_at: datetime | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     error: str | None = None
+    pins: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,8 @@ class NodeState(Record):
     """What became of one node in one run.
 
     status: running, success, failed, skipped, interrupted. snapshot: the id of what it computes.
-    rows: in the snapshot. bytes: on storage. seconds: wall time.
+    rows: in the snapshot. bytes: on storage. seconds: wall time. tasks: in how many it was
+    computed.
     """
 
     what: ClassVar[str] = "A node state"
@@ -152,6 +158,7 @@ class NodeState(Record):
     rows: int | None = None
     bytes: int | None = None
     error: str | None = None
+    tasks: int | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +176,9 @@ class CompletedIntervals(Record):
     parts: tuple[Part, ...] = ()
 
 
+PLANNED, APPLIED, PROMOTED = "planned", "applied", "promoted"
+
+
 @dataclass(frozen=True)
 class Environment(Record):
     """A name, and for every node the snapshot that is read under that name.
@@ -177,7 +187,11 @@ class Environment(Record):
     be computed anew although nothing had changed. definitions: node id -> as JSON, what the node
     was when its pointer was last found to be right. addresses: node id -> the id that its snapshot
     would have if that had been computed then, where its pointer is another: nothing that it reads
-    of what changed since makes a difference. version: counts its writes.
+    of what changed since makes a difference. status: planned, when its plan is still to be applied;
+    applied; promoted, when another one has been pointed at the same since. ttl_hours: how
+    long after its last use it expires, None for never. plan: the last that was made for it, as
+    JSON. used_at: when it was last written or read by somebody. revision: the number of the last
+    move of its pointers, 0 before the first. version: counts its writes.
     """
 
     what: ClassVar[str] = "An environment"
@@ -188,9 +202,39 @@ class Environment(Record):
     refreshed: Mapping[str, str] = field(default_factory=dict)
     definitions: Mapping[str, str] = field(default_factory=dict)
     addresses: Mapping[str, str] = field(default_factory=dict)
+    status: str = APPLIED
+    ttl_hours: float | None = None
+    plan: str | None = None
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     updated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    used_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    revision: int = 0
     version: int = 0
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """As any record. Before version 3 only writes counted as use."""
+        if "used_at" not in data and "updated_at" in data:
+            data = {**data, "used_at": data["updated_at"]}
+        return super().from_dict(data)
+
+
+@dataclass(frozen=True)
+class Revision(Record):
+    """One move of an environment's pointers.
+
+    number: counts the moves of this environment from 1. made_by: for people, what moved them.
+    before: as JSON, what was there before of each node that was moved.
+    """
+
+    what: ClassVar[str] = "A revision"
+    keys: ClassVar[tuple[str, ...]] = ("environment", "number")
+
+    environment: str
+    number: int
+    made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    made_by: str = ""
+    before: str = "{}"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seeknal.errors import ConflictError, StateError
-from seeknal.state.records import Environment, LockInfo
+from seeknal.state.records import Environment, LockInfo, Revision
 
 
 def run_exists(run_id: str) -> ConflictError:
@@ -19,6 +19,16 @@ def environment_moved(ours: Environment, stored: Environment | None) -> Conflict
     again = " of an earlier one by that name" if stored and stored.version == ours.version else ""
     return ConflictError(
         f"The environment '{ours.name}' was changed by someone else: {there} {ours.version}{again}."
+    )
+
+
+def no_environment(name: str) -> StateError:
+    return StateError(f"There is no environment '{name}'.")
+
+
+def revision_exists(revision: Revision) -> ConflictError:
+    return ConflictError(
+        f"The environment '{revision.environment}' has a revision {revision.number} already."
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, ClassVar
 
 import pytest
@@ -17,7 +18,14 @@ from seeknal.errors import ConflictError, RequestError, StateError
 from seeknal.state.backend import StateBackend
 from seeknal.state.intervals import Interval, Part, moment
 from seeknal.state.locks import Lock
-from seeknal.state.records import CompletedIntervals, Environment, NodeState, Record, Run
+from seeknal.state.records import (
+    CompletedIntervals,
+    Environment,
+    NodeState,
+    Record,
+    Revision,
+    Run,
+)
 from seeknal.testing.processes import in_children, killed
 from seeknal.testing.state_machine import BackendAgainstModel
 from seeknal.testing.suite import Suite
@@ -112,7 +120,8 @@ class StateBackendSuite(Suite):
         assert run is not None
         assert before <= run.started_at <= datetime.now(UTC)
         assert run == Run("r", started_at=run.started_at)
-        full = Run("full", "dev", "failed", JANUARY, JANUARY, {"failed": 2, "ok": 0}, "oh")
+        counts, pins = {"failed": 2, "ok": 0}, {"é": "s", "b": ""}
+        full = Run("full", "dev", "failed", JANUARY, JANUARY, counts, "oh", pins)
         fields = {k: v for k, v in vars(full).items() if k != "run_id"}
         backend.create_run("full", **fields)
         assert backend.get_run("full") == full
@@ -138,6 +147,10 @@ class StateBackendSuite(Suite):
         run = backend.get_run("r")
         assert run is not None
         assert run.finished_at is None
+        pinned: tuple[dict[str, str] | None, ...] = ({"a": "s"}, {}, None)
+        for pins in pinned:
+            backend.update_run("r", pins=pins)
+            assert backend.list_runs() == [replace(run, pins=pins)]
         with pytest.raises(StateError, match="no run 'x'"):
             backend.update_run("x", status="failed")
 
@@ -245,6 +258,7 @@ class StateBackendSuite(Suite):
             backend.set_node_state(NAMES[0], name, rows=number)
             backend.add_completed_interval(name, name, *day(1 + number % 20), snapshot=name)
             backend.save_environment(Environment(name, pointers={name: str(number)}))
+            backend.add_revision(Revision(name, 1 + number, JANUARY, name, name))
         for number, name in enumerate(NAMES):
             run, environment = backend.get_run(name), backend.get_environment(name)
             state = backend.get_node_state(NAMES[0], name)
@@ -254,6 +268,8 @@ class StateBackendSuite(Suite):
             assert (run.run_id, run.counts) == (name, {"number": number})
             assert (state.node_id, state.rows) == (name, number)
             assert (environment.name, environment.pointers) == (name, {name: str(number)})
+            revision = Revision(name, 1 + number, JANUARY, name, name)
+            assert backend.list_revisions(name) == [revision]
             assert backend.get_completed_intervals(name, name) == [day(1 + number % 20)]
         assert sorted(run.run_id for run in backend.list_runs()) == sorted(NAMES)
         assert [e.name for e in backend.list_environments()] == sorted(NAMES)
@@ -280,9 +296,10 @@ class StateBackendSuite(Suite):
         """S12"""
         backend.create_run("r")
         backend.set_node_state("r", "n", started_at=JANUARY, snapshot="s")
-        backend.set_node_state("r", "n", status="success", rows=3, bytes=2**40, seconds=0.25)
+        measured: dict[str, Any] = {"seconds": 0.25, "rows": 3, "bytes": 2**40, "tasks": 2**33}
+        backend.set_node_state("r", "n", status="success", **measured)
         backend.set_node_state("r", "n")
-        expected = NodeState("r", "n", "success", "s", JANUARY, seconds=0.25, rows=3, bytes=2**40)
+        expected = NodeState("r", "n", "success", "s", JANUARY, **measured)
         assert backend.get_node_state("r", "n") == expected
         backend.set_node_state("r", "n", snapshot=None)
         assert backend.get_node_state("r", "n") == replace(expected, snapshot=None)
@@ -433,6 +450,108 @@ class StateBackendSuite(Suite):
         assert backend.get_environment("dev") == saved
         assert backend.list_environments() == [saved]
 
+    def test_an_environment_keeps_its_status_and_its_plan(self, backend: StateBackend) -> None:
+        """S18"""
+        plan = json.dumps({"text": "ä \u2028 \n" * 20_000})
+        given = Environment(
+            "dev",
+            status="planned",
+            ttl_hours=0.5,
+            plan=plan,
+            created_at=JANUARY,
+            used_at=JANUARY,
+            revision=7,
+        )
+        saved = backend.save_environment(given)
+        assert saved == replace(given, version=1)
+        assert backend.get_environment("dev") == saved
+        applied = replace(saved, status="applied", ttl_hours=None, plan=None, revision=8)
+        applied = backend.save_environment(applied)
+        assert backend.list_environments() == [applied]
+
+    def test_revisions_are_listed_newest_first_and_taken_once(self, backend: StateBackend) -> None:
+        """S41"""
+        with pytest.raises(StateError, match="no environment 'dev'"):
+            backend.add_revision(Revision("dev", 1))
+        for name in ("dev", "prod"):
+            backend.save_environment(Environment(name))
+        before = json.dumps({"a": ["é" * 200_000, None]}, ensure_ascii=False)
+        made = [
+            Revision("dev", number, JANUARY, f"run {number}", before) for number in (9, 10, 2**40)
+        ]
+        for revision in made:
+            backend.add_revision(revision)
+        other = Revision("prod", 10, JANUARY, "another environment's")
+        backend.add_revision(other)
+        assert backend.list_revisions("dev") == made[::-1]
+        with pytest.raises(ConflictError, match="'dev' has a revision 10 already"):
+            backend.add_revision(replace(made[1], made_by="somebody else"))
+        assert backend.list_revisions("dev") == made[::-1]
+        backend.delete_revisions("dev", 9)
+        backend.delete_revisions("dev", 9)
+        backend.delete_revisions("nobody", 9)
+        assert backend.list_revisions("dev") == [made[2], made[1]]
+        assert backend.list_revisions("prod") == [other]
+
+    def test_revisions_go_with_their_environment(self, backend: StateBackend) -> None:
+        """S41"""
+        dev = backend.save_environment(Environment("dev"))
+        backend.save_environment(Environment("de"))
+        backend.add_revision(Revision("dev", 1))
+        backend.add_revision(Revision("de", 1))
+        with pytest.raises(ConflictError):
+            backend.delete_environment(replace(dev, version=2))
+        assert len(backend.list_revisions("dev")) == 1
+        backend.delete_environment(dev)
+        assert backend.list_revisions("dev") == []
+        with pytest.raises(StateError, match="no environment 'dev'"):
+            backend.add_revision(Revision("dev", 2))
+        backend.save_environment(Environment("dev"))
+        assert backend.list_revisions("dev") == []
+        backend.add_revision(Revision("dev", 1))
+        assert len(backend.list_revisions("de")) == 1
+
+    def test_a_revision_lands_with_its_environment(self, backend: StateBackend) -> None:
+        """S41"""
+        first = backend.save_environment(Environment("dev", {"a": "1"}))
+        revision = Revision("dev", 1, JANUARY)
+
+        def move(*, fails: bool) -> None:
+            with backend.transaction():
+                backend.save_environment(replace(first, pointers={"a": "2"}, revision=1))
+                backend.add_revision(revision)
+                if fails:
+                    raise KeyError("on purpose")
+
+        with pytest.raises(KeyError, match="on purpose"):
+            move(fails=True)
+        assert backend.get_environment("dev") == first
+        assert backend.list_revisions("dev") == []
+        move(fails=False)
+        moved = backend.get_environment("dev")
+        assert moved == replace(first, pointers={"a": "2"}, revision=1, version=2)
+
+        def forget() -> None:
+            with backend.transaction():
+                backend.delete_environment(moved)
+                raise KeyError("on purpose")
+
+        with pytest.raises(KeyError, match="on purpose"):
+            forget()
+        assert backend.get_environment("dev") == moved
+        assert backend.list_revisions("dev") == [revision]
+
+    def test_ledgers_are_listed(self, backend: StateBackend) -> None:
+        """S42"""
+        assert backend.list_ledgers() == []
+        backend.create_run("r")
+        backend.add_completed_interval("r", "b", *day(1), snapshot="s")
+        backend.add_completed_interval("r", "a", date(2023, 1, 1), date(2024, 3, 1), snapshot="t")
+        backend.add_completed_interval("r", "a", *day(1))
+        assert backend.list_ledgers() == [("a", ""), ("a", "t"), ("b", "s")]
+        backend.remove_intervals("b", "s", *day(1, 31))
+        assert backend.list_ledgers() == [("a", ""), ("a", "t")]
+
     # --- Transactions -----------------------------------------------------------------------
 
     def test_a_transaction_lands_whole(self, backend: StateBackend) -> None:
@@ -441,7 +560,7 @@ class StateBackendSuite(Suite):
             fill(backend)
             seen = contents(backend)
         assert contents(backend) == seen
-        assert len(seen) == 8
+        assert len(seen) == 9
 
     def test_a_transaction_that_fails_leaves_nothing(self, backend: StateBackend) -> None:
         """S20"""
@@ -460,6 +579,8 @@ class StateBackendSuite(Suite):
                 backend.remove_intervals("b", "s", *day(1, 31))
                 backend.delete_run("r2")
                 backend.save_environment(replace(dev, pointers={}))
+                backend.add_revision(Revision("dev", 2))
+                backend.delete_revisions("dev", 1)
                 backend.save_environment(Environment("stage"))
                 assert contents(backend) != before
                 raise KeyError("on purpose")
@@ -488,6 +609,12 @@ class StateBackendSuite(Suite):
             assert backend.get_completed_intervals("m", None) == [day(1)]
             dev = backend.save_environment(Environment("dev"))
             assert backend.list_environments() == [dev]
+            backend.add_revision(Revision("dev", 1, JANUARY))
+            backend.add_revision(Revision("dev", 2, JANUARY))
+            backend.delete_revisions("dev", 1)
+            assert backend.list_revisions("dev") == [Revision("dev", 2, JANUARY)]
+            backend.delete_environment(dev)
+            assert backend.list_revisions("dev") == []
         assert backend.list_node_states("old") == [NodeState("old", "m", "success", rows=3)]
 
     def test_transactions_nest_into_one(self, backend: StateBackend) -> None:
@@ -531,8 +658,15 @@ class StateBackendSuite(Suite):
                 backend.set_node_state("x", "n")
             with pytest.raises(ConflictError):
                 backend.save_environment(Environment("dev", version=4))
+            with pytest.raises(StateError):
+                backend.add_revision(Revision("dev", 1))
+            backend.save_environment(Environment("dev"))
+            backend.add_revision(Revision("dev", 1))
+            with pytest.raises(ConflictError):
+                backend.add_revision(Revision("dev", 1))
             backend.create_run("b")
         assert {run.run_id for run in backend.list_runs()} == {"a", "b"}
+        assert len(backend.list_revisions("dev")) == 1
 
     # --- Locks ------------------------------------------------------------------------------
 
@@ -605,6 +739,7 @@ class StateBackendSuite(Suite):
         second.initialize()
         first.create_run("r")
         dev = first.save_environment(Environment("dev"))
+        first.add_revision(Revision("dev", 1))
         locks = [asleep(first, name) for name in ("r", "environment:dev")]
         first.set_node_state("r", "n", rows=1)
         for name in ("r", "environment:dev"):
@@ -616,7 +751,11 @@ class StateBackendSuite(Suite):
             lambda: first.add_completed_interval("r", "n", *day(1)),
             lambda: first.delete_run("r"),
             lambda: first.save_environment(replace(dev, pointers={"a": "1"})),
+            lambda: first.add_revision(Revision("dev", 2)),
+            lambda: first.delete_revisions("dev", 1),
             lambda: first.delete_environment(dev),
+            lambda: first.add_revision(Revision("dev", 1)),
+            lambda: first.delete_revisions("dev", 1),
         ):
             with pytest.raises(ConflictError, match="was lost"):
                 write()
@@ -654,19 +793,25 @@ class StateBackendSuite(Suite):
         before = contents(backend)
         with backend.transaction():
             records = list(backend.records())
-        assert len(records) == len(before) == 8
+        assert len(records) == len(before) == 9
         runs = [r.run_id for r in records if isinstance(r, Run)]
         for record in records:
             if isinstance(record, NodeState):
                 assert runs.index(record.run_id) <= records.index(record)
+        kinds = [type(record) for record in records]
+        assert kinds.index(Environment) < kinds.index(Revision)
         backend.delete_run("r1")
         backend.update_run("r2", status="failed", error="late")
         backend.remove_intervals("a", "s", *day(1, 31))
         backend.add_completed_interval("r2", "b", *day(30), snapshot="s")
         dev = backend.get_environment("dev")
         assert dev is not None
-        backend.save_environment(replace(dev, pointers={"z": "9"}))
+        backend.save_environment(replace(dev, pointers={"z": "9"}, status="planned", plan="{}"))
+        backend.delete_revisions("dev", 1)
         backend.restore(records)
+        assert contents(backend) == before
+        backend.delete_revisions("dev", 1)
+        backend.add_revision(Revision("dev", 1, JANUARY, "somebody else"))
         backend.restore(iter(records))
         assert contents(backend) == before
         assert backend.get_completed_intervals("b", "s") == [day(3), day(5)]
@@ -773,6 +918,37 @@ class StateBackendSuite(Suite):
         assert [run.counts for run in backend.list_runs()] == [{"a": 60}] * 2
         backend.close()
 
+    def test_nobody_reads_half_of_an_environment(self, open_backend: OpenBackend) -> None:
+        """S36"""
+        self.need("shared_by_processes")
+        backend = open_backend()
+        backend.initialize()
+        nodes = [f"n{number}" for number in range(300)]
+        backend.save_environment(Environment("dev", dict.fromkeys(nodes, "0")))
+
+        def move() -> None:
+            own = open_backend()
+            own.initialize()
+            for number in range(1, 41):
+                dev = own.get_environment("dev")
+                assert dev is not None
+                moved = dict.fromkeys(nodes, str(number))
+                own.save_environment(replace(dev, pointers=moved, revision=number))
+
+        def look() -> None:
+            own = open_backend()
+            own.initialize()
+            seen = 0
+            while seen < 40:
+                read = own.get_environment("dev")
+                assert read is not None
+                for dev in (read, *own.list_environments()):
+                    seen = dev.revision
+                    assert dev.pointers == dict.fromkeys(nodes, str(seen))
+
+        in_children([move, look, look])
+        backend.close()
+
     def test_one_of_many_gets_the_lock(self, open_backend: OpenBackend) -> None:
         """S24"""
         self.need("shared_by_processes")
@@ -829,6 +1005,8 @@ class StateBackendSuite(Suite):
                     own.set_node_state("r", "first", rows=number)
                     own.update_run("r", counts={"number": number})
                     own.save_environment(replace(dev, pointers={"n": str(number)}))
+                    own.add_revision(Revision("dev", number))
+                    own.delete_revisions("dev", number - 1)
                     own.set_node_state("r", "last", rows=number)
                 tell(number)
                 number += 1
@@ -840,6 +1018,8 @@ class StateBackendSuite(Suite):
             assert first == get_rows(backend, "last")
             assert first == run.counts.get("number")
             assert (str(first) if first else None) == (dev.pointers["n"] if dev else None)
+            numbers = [revision.number for revision in backend.list_revisions("dev")]
+            assert numbers == ([first] if first else [])
             return first
 
         self.kill_again_and_again(open_backend, write, seen)
@@ -903,7 +1083,7 @@ class StateBackendSuite(Suite):
 
 
 def fill(backend: StateBackend) -> None:
-    """Two runs, three node states, two ledgers, one environment."""
+    """Two runs, three node states, two ledgers, one environment with a revision."""
     for run_id in ("r1", "r2"):
         backend.create_run(run_id, environment="dev", started_at=JANUARY, counts={"x": 1})
         backend.set_node_state(run_id, "a", status="success", snapshot="s", rows=1)
@@ -911,7 +1091,8 @@ def fill(backend: StateBackend) -> None:
     backend.add_completed_interval("r2", "a", *day(1, 40))
     backend.add_completed_interval("r2", "b", *day(3), snapshot="s")
     backend.add_completed_interval("r2", "b", *day(5), snapshot="s")
-    backend.save_environment(Environment("dev", {"a": "s"}, {"a": "r1"}))
+    backend.save_environment(Environment("dev", {"a": "s"}, {"a": "r1"}, revision=1))
+    backend.add_revision(Revision("dev", 1, JANUARY, "run r1"))
 
 
 def contents(backend: StateBackend) -> dict[tuple[type[Record], tuple[str, ...]], Record]:

@@ -14,7 +14,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from seeknal.errors import ConflictError, SeeknalError, StateError
 from seeknal.state.backend import StateBackend
 from seeknal.state.intervals import Interval, Part
-from seeknal.state.records import CompletedIntervals, Environment, NodeState, Record, Run
+from seeknal.state.records import (
+    CompletedIntervals,
+    Environment,
+    NodeState,
+    Record,
+    Revision,
+    Run,
+)
 
 BEGIN = datetime(2023, 12, 30, tzinfo=UTC)
 
@@ -30,6 +37,7 @@ class Model:
         self.states: dict[tuple[str, str], NodeState] = {}
         self.hours: dict[tuple[str, str], dict[int, str]] = {}
         self.environments: dict[str, Environment] = {}
+        self.revisions: dict[tuple[str, int], Revision] = {}
 
     def create_run(self, run_id: str, **fields: Any) -> None:
         if run_id in self.runs:
@@ -115,6 +123,28 @@ class Model:
     def delete_environment(self, environment: Environment) -> None:
         self._need_unmoved(environment)
         self.environments.pop(environment.name, None)
+        self.delete_revisions(environment.name, 99)
+
+    def add_revision(self, revision: Revision) -> None:
+        if revision.environment not in self.environments:
+            raise StateError
+        if revision.key in self.revisions:
+            raise ConflictError
+        self.revisions[revision.environment, revision.number] = revision
+
+    def list_revisions(self, environment: str) -> list[Revision]:
+        found = [r for r in self.revisions.values() if r.environment == environment]
+        return sorted(found, key=lambda revision: revision.number, reverse=True)
+
+    def delete_revisions(self, environment: str, until: int) -> None:
+        self.revisions = {
+            (name, number): revision
+            for (name, number), revision in self.revisions.items()
+            if name != environment or number > until
+        }
+
+    def list_ledgers(self) -> list[tuple[str, str]]:
+        return sorted(key for key, hours in self.hours.items() if hours)
 
     def _need(self, run_id: str) -> None:
         if run_id not in self.runs:
@@ -132,7 +162,8 @@ class Model:
             if hours
         ]
         records: list[Record] = [
-            *self.runs.values(), *self.states.values(), *self.environments.values(), *ledgers
+            *self.runs.values(), *self.states.values(), *self.environments.values(),
+            *self.revisions.values(), *ledgers,
         ]  # fmt: skip
         return {(type(record), record.key): record for record in records}
 
@@ -162,6 +193,7 @@ run_fields = st.fixed_dictionaries(
         "finished_at": st.none() | times,
         "counts": st.dictionaries(texts, st.integers(0, 2**40), max_size=2),
         "error": st.none() | texts,
+        "pins": st.none() | st.dictionaries(nodes, texts, max_size=2),
     },
 )
 node_fields = st.fixed_dictionaries(
@@ -173,6 +205,7 @@ node_fields = st.fixed_dictionaries(
         "seconds": st.none() | st.floats(allow_nan=False, allow_infinity=False),
         "rows": st.none() | st.integers(-(2**63), 2**63 - 1),
         "error": st.none() | texts,
+        "tasks": st.none() | st.integers(-(2**63), 2**63 - 1),
     },
 )
 environments = st.builds(
@@ -180,10 +213,16 @@ environments = st.builds(
     names,
     st.dictionaries(nodes, texts, max_size=3),
     *(st.dictionaries(nodes, texts, max_size=2) for _ in ("refreshed", "definitions", "addresses")),
-    st.sampled_from([_time(0), _time(1)]),
-    times,
-    st.integers(0, 3),
+    status=st.sampled_from(["planned", "applied", "promoted"]),
+    ttl_hours=st.none() | st.sampled_from([0.5, 168.0]),
+    plan=st.none() | texts,
+    created_at=st.sampled_from([_time(0), _time(1)]),
+    updated_at=times,
+    used_at=times,
+    revision=st.integers(0, 9),
+    version=st.integers(0, 3),
 )
+revisions = st.builds(Revision, names, st.integers(1, 4), times, texts, texts)
 pages = st.fixed_dictionaries(
     {},
     optional={
@@ -222,6 +261,8 @@ writes: st.SearchStrategy[Call] = st.one_of(
     ),
     call("save_environment", environments),
     call("delete_environment", environments),
+    call("add_revision", revisions),
+    call("delete_revisions", names, st.integers(0, 4)),
 )  # fmt: skip
 
 
@@ -278,6 +319,8 @@ class BackendAgainstModel(RuleBasedStateMachine):
         assert parts == model.get_parts(node_id, snapshot)
         for name in ("dev", "prod"):
             assert self.backend.get_environment(name) == model.environments.get(name)
+            assert self.backend.list_revisions(name) == model.list_revisions(name)
+        assert self.backend.list_ledgers() == model.list_ledgers()
 
     @invariant()
     def same_contents(self) -> None:
