@@ -24,8 +24,16 @@ from seeknal.names import TARGET_FOLDER
 from seeknal.project.source_files import files_of
 from seeknal.project.timed import fill, sample
 from seeknal.state.intervals import Interval
-from seeknal.workflow.engine import Built, Job, Rows, Snapshot, Workspace
-from seeknal_engine_duckdb import parts, readers
+from seeknal.workflow.engine import (
+    Built,
+    Comparison,
+    Job,
+    Rows,
+    Snapshot,
+    Stored,
+    Workspace,
+)
+from seeknal_engine_duckdb import comparing, parts, readers, stored_files, view_files
 from seeknal_engine_duckdb.bind import bind
 from seeknal_engine_duckdb.python_nodes import NodeContext, as_relation
 from seeknal_engine_duckdb.readers import identifier, literal
@@ -247,6 +255,27 @@ class DuckDBEngine:
         except duckdb.Error as error:
             raise _query_error(error, tables) from error
 
+    def compare(
+        self, before: Snapshot, after: Snapshot, keys: Sequence[str] = (), rows: int = 20
+    ) -> Comparison:
+        try:
+            tables = self._table(before), self._table(after)
+            with self._database.cursor() as connection:
+                return comparing.compare(connection, tables, keys, rows)
+        except duckdb.Error as error:
+            message, _ = _explain(error)
+            raise RequestError(
+                f"Two versions of {after.node_id} can't be compared: {message}"
+            ) from error
+
+    def export_views(self, tables: Mapping[str, Snapshot], path: Path) -> None:
+        shown = {i: s for i, s in tables.items() if parts.holds_data(s)}
+        try:
+            with self._database.cursor() as connection:
+                view_files.write(connection, {i: self._table(s) for i, s in shown.items()}, path)
+        except (duckdb.Error, OSError) as error:
+            raise RequestError(f"{path} can't be written: {_explain(error)[0]}") from error
+
     def _named(
         self, sql: str, tables: Mapping[str, Snapshot]
     ) -> tuple[dict[str, str], dict[str, str]]:
@@ -259,6 +288,14 @@ class DuckDBEngine:
                 if len(ids) == 1:
                     views[name] = ids[0]
         return views, {i: self._table(tables[i]) for i in views.values()}
+
+    # --- Storage ----------------------------------------------------------------------------
+
+    def stored(self) -> Iterator[Stored]:
+        return stored_files.find(self._storage)
+
+    def remove(self, stored: Iterable[Stored]) -> None:
+        stored_files.remove(self._storage, stored)
 
     # --- Connections ------------------------------------------------------------------------
 
@@ -341,7 +378,7 @@ def _fetch(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
         yield from rows
 
 
-def _explain(error: duckdb.Error) -> tuple[str, int | None]:
+def _explain(error: Exception) -> tuple[str, int | None]:
     """DuckDB's message without its drawing, and the line that it speaks of."""
     text = str(error).partition("\n  file = ")[0]  # behind it, all settings of the CSV reader
     found = _LINE.search(text)

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from seeknal.dag.fingerprint import is_incremental
 from seeknal.dag.manifest import Incremental, Node
 from seeknal.errors import BuildError
 from seeknal.state.intervals import Interval, Part
@@ -51,6 +52,10 @@ def part_name(snapshot: str, interval: Interval, types: Types, digest: str) -> s
     start, end = (_compact(moment) for moment in interval)
     shape = sha256(json.dumps(list(types.items())).encode()).hexdigest()[:8]
     return f"{snapshot}/{start}_{end}_{shape}_{digest}"
+
+
+def is_part_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
 
 
 @lru_cache(maxsize=200_000)
@@ -194,6 +199,11 @@ class Time(NamedTuple):
 
 
 # --- Reading --------------------------------------------------------------------------------
+
+
+def holds_data(snapshot: Snapshot) -> bool:
+    """Whether there is anything to read: of an incremental node, a part with a name."""
+    return not is_incremental(snapshot.id) or any(part.name for part in snapshot.parts)
 
 
 class PartTables:
