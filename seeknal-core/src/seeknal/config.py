@@ -37,6 +37,8 @@ class Choice(BaseModel):
 
 def _as_choice(value: Any) -> Any:
     """Written as a name, or as a mapping of `name` and, under each provider's name, its options."""
+    if isinstance(value, Choice):
+        return value
     if isinstance(value, str):
         return {"name": value}
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
@@ -65,12 +67,14 @@ class PluginSettings(BaseModel):
 
 class Retention(BaseModel):
     """What is remembered of runs that are over: the newest `runs`, and those of the last `days`;
-    None for no such limit. Intervals and environments stay."""
+    None for no such limit. revisions: of each environment, as many moves of its pointers can be
+    taken back. Intervals and environments stay."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     runs: Annotated[int, Field(ge=1)] | None = 200
     days: Annotated[float, Field(gt=0)] | None = None
+    revisions: Annotated[int, Field(ge=1)] = 10
 
 
 def check_timezone(value: str) -> str:

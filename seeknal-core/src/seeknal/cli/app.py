@@ -20,6 +20,8 @@ OWN = {
     "run": "seeknal.cli.running:run",
     "backfill": "seeknal.cli.running:backfill",
     "intervals": "seeknal.cli.intervals:app",
+    "plan": "seeknal.cli.planning:plan",
+    "env": "seeknal.cli.environments:app",
     "parse": "seeknal.cli.inspecting:parse",
     "list": "seeknal.cli.inspecting:list_nodes",
     "diff": "seeknal.cli.comparing:diff",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from seeknal.workflow.open_project import OpenProject
     from seeknal.workflow.plan import Plan
     from seeknal.workflow.runner import RunRequest
+    from seeknal.workflow.task import RunSummary
 
 
 def run(
@@ -97,13 +100,22 @@ def backfill(
 
 def _do(project: OpenProject, request: RunRequest, dry_run: bool, as_json: bool) -> None:
     """Run, or tell what a run would do."""
-    from seeknal.cli.progress import JsonLines, Live, Plain
     from seeknal.workflow.runner import plan_run, run_project
 
     if dry_run:
         warn(project)
         _tell(plan_run(project, request), as_json)
         return
+    with progress_of(project, as_json):
+        summary = run_project(project, request)
+    end(summary)
+
+
+@contextmanager
+def progress_of(project: OpenProject, as_json: bool) -> Iterator[None]:
+    """Show what is computed: on a terminal, as lines, or as JSON lines."""
+    from seeknal.cli.progress import JsonLines, Live, Plain
+
     if as_json:
         progress: JsonLines | Live | Plain = JsonLines(sys.stdout)
         sys.stdout = sys.stderr
@@ -113,7 +125,11 @@ def _do(project: OpenProject, request: RunRequest, dry_run: bool, as_json: bool)
     _ = project.manifest
     warn(project)
     with progress:
-        summary = run_project(project, request)
+        yield
+
+
+def end(summary: RunSummary) -> None:
+    """End as a run has ended."""
     if summary.status == "interrupted":
         raise typer.Exit(130)
     if summary.status == "failed":

@@ -73,6 +73,53 @@ class Rows:
     rows: Iterator[tuple[Any, ...]]
 
 
+class Stored(NamedTuple):
+    """Something that lies on storage. part: empty for a snapshot that was computed whole; for a
+    part of one, its name as `Part` has it; for what a build that died has left, another name.
+    bytes: of it."""
+
+    node_id: str
+    snapshot: str
+    part: str = ""
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How two versions of a table differ.
+
+    columns: names of those that both have, keys aside. added_columns, removed_columns: names and
+    types. retyped: name -> the types before and after. rows_before, rows_after: how many there
+    are. added, removed: rows that only one of them has, by key, or by all columns that both have
+    where no keys are given. changed: rows of one key that differ in some of `columns`.
+    changed_by_column: in how many of these each of them differs, where any does. sample: some of
+    the rows of each kind. repeated_keys: how many keys stand in more than one row of a side: the
+    rows of these are compared as without keys.
+    """
+
+    keys: Sequence[str]
+    columns: Sequence[str]
+    added_columns: Mapping[str, str]
+    removed_columns: Mapping[str, str]
+    retyped: Mapping[str, tuple[str, str]]
+    rows_before: int
+    rows_after: int
+    added: int
+    removed: int
+    changed: int
+    changed_by_column: Mapping[str, int]
+    sample: Sequence[ComparedRow]
+    repeated_keys: int = 0
+
+
+class ComparedRow(NamedTuple):
+    """kind: "added", "removed" or "changed". before, after: values by column."""
+
+    kind: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+
+
 class Engine(Protocol):
     """Computes nodes. Called from several threads at once."""
 
@@ -103,6 +150,23 @@ class Engine(Protocol):
 
     def export(self, sql: str, tables: Mapping[str, Snapshot], path: Path, format: str) -> None:
         """Write the answer to a query to a local file. format: csv, json or parquet."""
+
+    def compare(
+        self, before: Snapshot, after: Snapshot, keys: Sequence[str] = (), rows: int = 20
+    ) -> Comparison:
+        """How two versions of a table differ. keys: columns that tell which rows belong together.
+        rows: how many to show of each kind. Raises RequestError when a key is no column of both.
+        """
+
+    def export_views(self, tables: Mapping[str, Snapshot], path: Path) -> None:
+        """Write a database that other programs can open, with a view for every node that reads
+        its snapshot. One that is there is replaced, at once."""
+
+    def stored(self) -> Iterator[Stored]:
+        """Everything that builds have written, whole or not."""
+
+    def remove(self, stored: Iterable[Stored]) -> None:
+        """Remove from storage; harmless for what isn't there."""
 
     def interrupt(self) -> None:
         """Stop what is running, from another thread; the calls raise."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Self, TypeVar
 from seeknal.config import Choice, Settings, find_root, load_settings
 from seeknal.dag.judge import Judge
 from seeknal.dag.manifest import Manifest, Node
-from seeknal.errors import Flaw, MissingPluginError, RequestError
+from seeknal.errors import Flaw, MissingPluginError, RequestError, did_you_mean
 from seeknal.factories import resolve_paths
 from seeknal.hookspecs import ENGINE, EXECUTOR, SCHEDULER, STATE_BACKEND, Kind
 from seeknal.names import TARGET_FOLDER, check_name
@@ -36,14 +37,37 @@ class OpenProject:
     wrong, and on first use whatever the part raises.
     """
 
-    def __init__(self, path: str | Path = ".", plugins: Plugins | None = None) -> None:
-        self.root: Path = find_root(path)
-        self.settings: Settings = load_settings(self.root)
+    def __init__(
+        self,
+        path: str | Path = ".",
+        plugins: Plugins | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.root: Path = Path(path).resolve() if settings else find_root(path)
+        self.settings: Settings = settings or load_settings(self.root)
         self.plugins = plugins or Plugins.of_project(self.root)
         self.target = self.root / TARGET_FOLDER
         self.unchecked: str | None = None
         """Why nodes' SQL has not been checked, when it has not."""
         self._schedulers: dict[str, Scheduler] = {}
+        self._lent: dict[str, Any] = {}
+
+    def use(
+        self,
+        *,
+        manifest: Manifest | None = None,
+        state: StateBackend | None = None,
+        engine: Engine | None = None,
+        executor: Executor | None = None,
+    ) -> None:
+        """Use these instead of what the project's files and settings say. Whoever made them closes
+        them."""
+        if manifest is not None:
+            self.__dict__["_loaded"] = Loaded(manifest)
+        if state is not None:
+            state.initialize()
+        parts = {"state": state, "engine": engine, "executor": executor}
+        self._lent |= {name: part for name, part in parts.items() if part is not None}
 
     @property
     def manifest(self) -> Manifest:
@@ -91,12 +115,22 @@ class OpenProject:
             storage = str((self.root / storage).resolve())
         return Workspace(self.root, storage, self.settings.timezone)
 
-    @cached_property
+    @property
     def engine(self) -> Engine:
-        return self._provider(ENGINE, self.settings.engine, self.workspace)
+        engine: Engine = self._lent.get("engine") or self._own_engine
+        return engine
 
     @cached_property
+    def _own_engine(self) -> Engine:
+        return self._provider(ENGINE, self.settings.engine, self.workspace)
+
+    @property
     def state(self) -> StateBackend:
+        state: StateBackend = self._lent.get("state") or self._own_state
+        return state
+
+    @cached_property
+    def _own_state(self) -> StateBackend:
         backend = self.state_backend(self.settings.state.name)
         backend.initialize()
         return backend
@@ -122,6 +156,14 @@ class OpenProject:
         name = check_name(environment, "an environment")
         return self.standing(self.state.get_environment(name) or Environment(name)).remembered
 
+    def environment(self, name: str) -> Environment:
+        """An environment. Raises RequestError when there is none by this name."""
+        found = self.state.get_environment(check_name(name, "an environment"))
+        if found is None:
+            names = [e.name for e in self.state.list_environments()]
+            raise RequestError(f"There is no environment '{name}'.{did_you_mean(name, names)}")
+        return found
+
     def standing(self, environment: Environment) -> Standing:
         """An environment, compared with this project."""
         return Standing(self.manifest, environment, lambda: self.judge, self.settings.impact)
@@ -130,8 +172,19 @@ class OpenProject:
     def contents(self) -> ContentVersions:
         return ContentVersions(self.target / "cache" / "contents.json")
 
-    def executor(self, **options: Any) -> Executor:
-        """A new executor. options: over those that the project sets."""
+    @contextmanager
+    def executing(self, **options: Any) -> Iterator[Executor]:
+        """An executor, closed at the end. options: over those that the project sets; None for what
+        it sets."""
+        lent = self._lent.get("executor")
+        executor = lent or self._own_executor(options)
+        try:
+            yield executor
+        finally:
+            if executor is not lent:
+                executor.close()
+
+    def _own_executor(self, options: Mapping[str, Any]) -> Executor:
         choice = self.settings.executor
         given = {key: value for key, value in options.items() if value is not None}
         return self._provider(
@@ -144,7 +197,7 @@ class OpenProject:
         return self.plugins.create(kind, choice.name, *context, **options)
 
     def close(self) -> None:
-        for part in ("engine", "state"):
+        for part in ("_own_engine", "_own_state"):
             if part in self.__dict__:
                 getattr(self, part).close()
                 del self.__dict__[part]

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from seeknal.dag.diff import BY_COLUMN
@@ -35,7 +35,8 @@ class Plan:
     near without a difference to them. reused: nodes whose snapshot exists and only needs a pointer.
     addresses: of nodes that keep a pointer, the id of the snapshot that it stands for. waiting:
     nodes for which what they read isn't there yet, and why. parts: what the snapshots of
-    incremental nodes hold before the run.
+    incremental nodes hold before the run. pins: node id -> the snapshot that the run reads, writes
+    or points at, empty where that isn't known yet. contents: source id -> the version of its data.
     """
 
     environment: str
@@ -47,6 +48,8 @@ class Plan:
     addresses: Mapping[str, str] = field(default_factory=dict)
     waiting: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, Sequence[Part]] = field(default_factory=dict)
+    pins: Mapping[str, str] = field(default_factory=dict)
+    contents: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,10 @@ class Circumstances:
     selected: ids of the nodes to bring up to date; the others stay at their pointers. held: what a
     snapshot of a node holds. bounds: the first and last time to compute, None for no such limit.
     judge: who judges edits of SQL. impact: how far edits are followed, as `ManifestDiff.compare`
-    takes it. batch_size: over what the nodes say.
+    takes it. base: another environment, whose snapshots are shown where they stand for what is
+    wanted. followed: node id -> the snapshot of an incremental node that another environment shows
+    and fills: this one shows what that holds, and adds nothing to it. batch_size: over what the
+    nodes say.
     """
 
     root: Path
@@ -69,13 +75,21 @@ class Circumstances:
     now: datetime
     judge: Callable[[], Judge] = Judge.of
     impact: str = BY_COLUMN
+    base: Environment | None = None
+    followed: Mapping[str, str] = field(default_factory=dict)
     bounds: tuple[str | None, str | None] = (None, None)
     batch_size: int | None = None
 
 
-def make_plan(manifest: Manifest, environment: Environment, given: Circumstances) -> Plan:
-    """Compare an environment with a manifest."""
-    return _Planner(manifest, environment, given).plan()
+def make_plan(
+    manifest: Manifest,
+    environment: Environment,
+    given: Circumstances,
+    standing: Standing | None = None,
+) -> Plan:
+    """Compare an environment with a manifest. standing: of these two, if there is one already."""
+    shown = _Shown(environment, manifest, given, standing)
+    return _Planner(manifest, environment, given, shown).plan()
 
 
 @dataclass(slots=True)
@@ -98,13 +112,48 @@ class _Batches:
         return names
 
 
+class _Shown:
+    """An environment, as far as what it shows may be shown again.
+
+    moved: nodes that come to something else than it shows for another reason than that something
+    was edited.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        manifest: Manifest,
+        given: Circumstances,
+        standing: Standing | None = None,
+    ) -> None:
+        self.pointers = environment.pointers
+        self.standing = standing or Standing(manifest, environment, given.judge, given.impact)
+        self.moved: set[str] = set()
+        self._manifest, self._given = manifest, given
+
+    @cached_property
+    def there(self) -> Mapping[str, str]:
+        """Pointers of the selected nodes that are computed whole, and whose snapshot is still
+        there."""
+        shown = [
+            Snapshot(i, self.pointers[i])
+            for i, node in self._manifest.nodes.items()
+            if i in self.pointers and i in self._given.selected and not node.incremental
+        ]
+        return {s.node_id: s.id for s in self._given.engine.existing(shown)}
+
+
 class _Planner:
     """Goes through the nodes, each behind its inputs."""
 
-    def __init__(self, manifest: Manifest, environment: Environment, given: Circumstances) -> None:
+    def __init__(
+        self, manifest: Manifest, environment: Environment, given: Circumstances, own: _Shown
+    ) -> None:
         self._manifest, self._environment, self._given = manifest, environment, given
-        self._standing = Standing(manifest, environment, given.judge, given.impact)
-        self._there = self._pointers_that_lead_somewhere()
+        self._own, self._standing = own, own.standing
+        self._views = [self._own]
+        if given.base is not None:
+            self._views.append(_Shown(given.base, manifest, given))
         self._snapshots: dict[str, str] = {}
         """Of each node, what is read of it in this run: empty where that isn't known yet."""
         self._versions: dict[str, str] = {}
@@ -119,18 +168,6 @@ class _Planner:
         self._left: list[str] = []
         self._contents: dict[str, str] = {}
         self._held = cache(given.held)
-        self._moved: set[str] = set()
-        """Nodes that come to something else for another reason than that something was edited."""
-
-    def _pointers_that_lead_somewhere(self) -> set[str]:
-        """Of the selected nodes that are computed whole, those whose snapshot is still there."""
-        pointers = self._environment.pointers
-        shown = [
-            Snapshot(i, pointers[i])
-            for i, node in self._manifest.nodes.items()
-            if i in pointers and i in self._given.selected and not node.incremental
-        ]
-        return {snapshot.node_id for snapshot in self._given.engine.existing(shown)}
 
     def plan(self) -> Plan:
         for node_id in self._manifest.order:
@@ -166,6 +203,12 @@ class _Planner:
             addresses=self._addresses,
             waiting=self._waiting,
             parts=self._parts,
+            pins=self._snapshots,
+            contents={
+                i: self._contents[node.config["table"]]
+                for i, node in self._manifest.nodes.items()
+                if reads_files(node) and node.config["table"] in self._contents
+            },
         )
 
     def _leave(self, node: Node) -> None:
@@ -174,6 +217,9 @@ class _Planner:
         if pointer is None:
             return
         self._snapshots[node.id] = self._versions[node.id] = pointer
+        for view in self._views:
+            if pointer != view.pointers.get(node.id):
+                view.moved.add(node.id)
         if is_incremental(pointer):
             self._hold(node.id, pointer)
         address = self._address_left(node)
@@ -187,7 +233,7 @@ class _Planner:
             stands = self._standing.incremental_snapshot(node) == self._snapshots[node.id]
             return self._standing.incremental_address(node) if stands else ""
         address = "" if reads_files(node) else self._address(node)
-        return address if self._pointer_stands(node, address) else ""
+        return address if self._stands(self._own, node, address) else ""
 
     def _hold(self, node_id: str, snapshot: str) -> IntervalSet:
         """What a snapshot holds before this run."""
@@ -229,7 +275,7 @@ class _Planner:
         pointer = self._environment.pointers.get(node.id)
         if node.incremental:
             return self._standing.incremental_snapshot(node) == pointer
-        return pointer is not None and self._pointer_stands(node, self._address(node))
+        return pointer is not None and self._stands(self._own, node, self._address(node))
 
     def _reason_to_wait(self, node: Node) -> str | None:
         for input_id in node.inputs:
@@ -245,14 +291,16 @@ class _Planner:
     def _plan_batches(self, node: Node) -> None:
         given, timing = self._given, node.incremental
         assert timing is not None
-        snapshot = self._standing.incremental_snapshot(node)
+        snapshot = self._incremental_snapshot(node)
         self._addresses[node.id] = self._standing.incremental_address(node)
         holds = self._hold(node.id, snapshot)
         intervals = due(node, given.scheduler(timing.scheduler), given.now, given.bounds, holds)
         available = [self._batches[i].holds for i in node.inputs if i in self._batches]
-        wanted = to_compute(intervals, holds, timing.lookback, available)
-        if wanted or snapshot != self._environment.pointers.get(node.id):
-            self._moved.add(node.id)
+        follows = given.followed.get(node.id) == snapshot
+        wanted = [] if follows else to_compute(intervals, holds, timing.lookback, available)
+        for view in self._views:
+            if wanted or snapshot != view.pointers.get(node.id):
+                view.moved.add(node.id)
         if wanted:
             self._versions[node.id] = ""
             self._add_batches(
@@ -265,6 +313,17 @@ class _Planner:
             if available and intervals:
                 why = f"what it reads does not hold {label(intervals[0], timing.timezone)}"
             self._waiting[node.id] = why
+
+    def _incremental_snapshot(self, node: Node) -> str:
+        """The one that its intervals belong to."""
+        found = self._standing.incremental_snapshot(node)
+        for view in self._views[1:]:
+            if found == self._own.pointers.get(node.id):
+                break
+            other = view.standing.incremental_snapshot(node)
+            if other == view.pointers.get(node.id) and self._is_asked_as_in(view, node):
+                return other
+        return found
 
     def _add_batches(self, node: Node, snapshot: str, intervals: list[Interval]) -> None:
         timing, planned = node.incremental, self._batches[node.id]
@@ -289,14 +348,21 @@ class _Planner:
 
     def _plan_whole(self, node: Node) -> None:
         address = self._address(node)
-        if node.id in self._there and self._pointer_stands(node, address):
-            pointer = self._environment.pointers[node.id]
+        standing = (
+            view.there[node.id]
+            for view in self._views
+            if self._stands(view, node, address) and node.id in view.there
+        )
+        pointer = next(standing, None)
+        for view in self._views:
+            same = pointer is not None and view.pointers.get(node.id) == pointer
+            if not same and not self._is_as_before(view, node):
+                view.moved.add(node.id)
+        if pointer is not None:
             self._snapshots[node.id] = self._versions[node.id] = pointer
             self._addresses[node.id] = address
             self._ready.append(node.id)
             return
-        if not self._is_as_before(node):
-            self._moved.add(node.id)
         content = self._content(node)
         task = self._task(node, address, content=content, needs=self._needs(node))
         self._snapshots[node.id] = self._versions[node.id] = address
@@ -311,30 +377,33 @@ class _Planner:
         refresh = self._standing.refresh(node.id)
         return snapshot_id(node, versions, self._content(node), refresh)
 
-    def _pointer_stands(self, node: Node, address: str) -> bool:
-        """Whether computing it at this address would only give again what its pointer shows."""
-        if not address:
+    def _stands(self, view: _Shown, node: Node, address: str) -> bool:
+        """Whether computing it at this address would only give again what is shown there."""
+        if not address or not self._is_asked_as_in(view, node):
             return False
-        if self._standing.address(node.id) == address:
+        if view.standing.address(node.id) == address:
             return True
-        return self._is_as_before(node) and is_spared(self._standing.effects.get(node.id))
+        return self._is_as_before(view, node) and is_spared(view.standing.effects.get(node.id))
 
-    def _is_as_before(self, node: Node) -> bool:
-        """Whether it would come to what its pointer shows if nothing had been edited."""
-        before = self._standing.before(node.id)
-        if before is None or any(i in self._moved for i in before.inputs):
+    def _is_asked_as_in(self, view: _Shown, node: Node) -> bool:
+        """Whether nobody asked one of two environments alone to compute a node anew."""
+        return self._standing.refresh(node.id) == view.standing.refresh(node.id)
+
+    def _is_as_before(self, view: _Shown, node: Node) -> bool:
+        """Whether it would come to what is shown there if nothing had been edited."""
+        before = view.standing.before(node.id)
+        if before is None or any(i in view.moved for i in before.inputs):
             return False
-        versions = {i: self._version_shown(i) for i in before.inputs}
+        versions = {i: self._version_shown(view, i) for i in before.inputs}
         if not all(versions.values()):
             return False
-        address = snapshot_id(
-            before, versions, self._content(before), self._standing.refresh(node.id)
-        )
-        return self._standing.address(node.id) == address
+        refresh = view.standing.refresh(node.id)
+        address = snapshot_id(before, versions, self._content(before), refresh)
+        return view.standing.address(node.id) == address
 
-    def _version_shown(self, node_id: str) -> str:
-        """The version of what the environment shows of a node before this run."""
-        pointer = self._environment.pointers.get(node_id, "")
+    def _version_shown(self, view: _Shown, node_id: str) -> str:
+        """The version of what an environment shows of a node before this run."""
+        pointer = view.pointers.get(node_id, "")
         if is_incremental(pointer):
             return version_of_parts(pointer, self._held(node_id, pointer))
         return pointer

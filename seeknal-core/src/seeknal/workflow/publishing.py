@@ -9,32 +9,33 @@ from datetime import UTC, datetime
 from seeknal.dag.fingerprint import is_incremental
 from seeknal.errors import ConflictError
 from seeknal.state.intervals import Interval
-from seeknal.state.records import Environment
+from seeknal.state.records import APPLIED, PROMOTED, Environment
 from seeknal.workflow.batches import due
 from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.intervals import FIRST, LAST
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.plan import Plan
+from seeknal.workflow.revisions import save
 from seeknal.workflow.standing import definition_text
-from seeknal.workflow.task import RunSummary
+from seeknal.workflow.task import RunInfo, RunSummary
 
 ATTEMPTS = 20
 
 
-def publish(project: OpenProject, plan: Plan, summary: RunSummary) -> tuple[str, ...]:
+def publish(project: OpenProject, run: RunInfo, plan: Plan, summary: RunSummary) -> tuple[str, ...]:
     """Move an environment's pointers, all at once, and drop those of what is no longer a node.
 
     Returns the nodes that stay where they are although they were computed: readers would lose time
     that the old snapshot of the node, or of something that it is made from, holds.
     """
-    publishing = _Publishing(project, plan, summary)
+    publishing = Publishing(project, plan, summary)
     for attempt in range(ATTEMPTS):
         current = project.state.get_environment(plan.environment) or Environment(plan.environment)
         moved, behind = publishing.moved(current)
         if moved == current and current.version:
             return behind
         try:
-            project.state.save_environment(replace(moved, updated_at=datetime.now(UTC)))
+            show(project, run, current, moved)
         except ConflictError:
             if attempt == ATTEMPTS - 1:
                 raise
@@ -43,7 +44,16 @@ def publish(project: OpenProject, plan: Plan, summary: RunSummary) -> tuple[str,
     return ()
 
 
-class _Publishing:
+def show(project: OpenProject, run: RunInfo, before: Environment, after: Environment) -> None:
+    """Let an environment show what a run has computed. Raises ConflictError when the run has lost
+    its lock: what it computed may have been removed since."""
+    state = project.state
+    with state.transaction():
+        state.update_run(run.run_id, status="running")
+        save(state, before, after, f"run {run.run_id}", project.settings.retention.revisions)
+
+
+class Publishing:
     """Knows where the pointers of a plan's nodes should go."""
 
     def __init__(self, project: OpenProject, plan: Plan, summary: RunSummary) -> None:
@@ -85,6 +95,8 @@ class _Publishing:
             if definitions.get(node_id) == self._text(node_id) and as_now.issuperset(inputs):
                 as_now.add(node_id)
         moved = replace(current, pointers=pointers, definitions=definitions, addresses=addresses)
+        if pointers != current.pointers and current.status == PROMOTED:
+            moved = replace(moved, status=APPLIED)
         return moved, tuple(behind)
 
     def _note(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 from seeknal.dag.fingerprint import is_incremental
-from seeknal.errors import RequestError, did_you_mean
+from seeknal.errors import ConflictError, RequestError, did_you_mean
 from seeknal.names import check_name
 from seeknal.state.backend import StateBackend
+from seeknal.state.records import PLANNED, Environment
 from seeknal.workflow.engine import Snapshot
 from seeknal.workflow.open_project import OpenProject
 
@@ -19,12 +24,30 @@ def tables_of(project: OpenProject, environment: str) -> dict[str, Snapshot]:
     found = project.state.get_environment(environment)
     if found is None or not found.pointers:
         names = [e.name for e in project.state.list_environments()]
-        command = "seeknal run" if environment == "prod" else f"seeknal run --env {environment}"
+        planned = found is not None and found.status == PLANNED
+        command = (
+            f"seeknal env apply {environment}"
+            if planned
+            else "seeknal run" + (f" --env {environment}" if environment != "prod" else "")
+        )
         raise RequestError(
             f"Nothing has been computed in '{environment}'.{did_you_mean(environment, names)} "
             f"Do it with `{command}`."
         )
+    touch(project.state, found)
     return {node_id: read(project.state, node_id, s) for node_id, s in found.pointers.items()}
+
+
+_TOUCHED_EVERY = timedelta(minutes=10)
+
+
+def touch(state: StateBackend, environment: Environment) -> None:
+    """Note that somebody uses an environment that would expire otherwise."""
+    now = datetime.now(UTC)
+    if environment.ttl_hours is None or now - environment.used_at < _TOUCHED_EVERY:
+        return
+    with suppress(ConflictError):  # whoever else writes it uses it too
+        state.save_environment(replace(environment, used_at=now))
 
 
 def read(state: StateBackend, node_id: str, snapshot: str) -> Snapshot:

@@ -14,9 +14,10 @@ from seeknal.workflow.task import NodeResult, RunInfo, Task
 
 @dataclass(slots=True)
 class _SoFar:
-    """What a node's tasks have come to. left: how many are not over."""
+    """What a node's tasks have come to. left: how many are not over. tasks: how many went well."""
 
     left: int
+    tasks: int = 0
     status: str = "running"
     snapshot: str | None = None
     started_at: datetime | None = None
@@ -34,6 +35,7 @@ class _SoFar:
         if result.bytes is not None:
             self.bytes = (self.bytes or 0) + result.bytes
         if result.status == "success":
+            self.tasks += 1
             return
         if self.status in ("running", "interrupted", "skipped"):
             self.status = result.status
@@ -97,6 +99,7 @@ class Recorder:
             finished_at=now,
             seconds=round(node.seconds, 6),
             rows=node.rows,
+            tasks=node.tasks,
             bytes=node.bytes,
             error=node.error,
         )

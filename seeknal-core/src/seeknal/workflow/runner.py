@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from seeknal.dag.selectors import select
 from seeknal.errors import ConflictError
 from seeknal.names import check_name
 from seeknal.state.backend import StateBackend
-from seeknal.state.housekeeping import close_abandoned_runs, prune_runs
+from seeknal.state.housekeeping import close_abandoned_runs, prune_runs, wait_for_cleanup
 from seeknal.state.locks import Lock
 from seeknal.state.records import Environment
 from seeknal.workflow.dispatch import STOP, Dispatcher
@@ -70,24 +70,42 @@ def run_project(project: OpenProject, request: RunRequest) -> RunSummary:
     SIGINT and SIGTERM stop it: what has finished is kept, and the summary says "interrupted".
     """
     check_name(request.environment, "an environment")
+
+    def planned(run: RunInfo) -> tuple[Environment, Plan]:
+        state = project.state
+        environment = state.get_environment(run.environment) or Environment(run.environment)
+        if request.full_refresh:
+            refreshed = _refreshed(project, environment, request, run.run_id)
+            environment = state.save_environment(refreshed)
+        return environment, _plan(project, environment, request, run.run_id)
+
+    return carry_out(project, request.environment, planned, publish, request.workers)
+
+
+Planned = Callable[[RunInfo], tuple[Environment, Plan]]
+"""An environment, and what a run is to do for it."""
+
+Publish = Callable[[OpenProject, RunInfo, Plan, RunSummary], Sequence[str]]
+"""Shows what a run has come to, and returns the nodes that stay behind."""
+
+
+def carry_out(
+    project: OpenProject, environment: str, planned: Planned, publish: Publish, workers: int | None
+) -> RunSummary:
+    """Plan, compute, publish, and keep a record of it. Raises what planning and publishing do."""
     started = time.perf_counter()
-    run = RunInfo(new_run_id(), request.environment, project.settings.name, project.root)
-    state = project.state
-    environment = state.get_environment(run.environment) or Environment(run.environment)
-    if request.full_refresh:
-        environment = state.save_environment(_refreshed(project, environment, request, run.run_id))
-    plan = _plan(project, environment, request, run.run_id)
-    emit = project.plugins.emit
-    emit(hookspecs.seeknal_plan_created, plan=plan)
-    executor = project.executor(workers=request.workers)
+    run = RunInfo(new_run_id(), environment, project.settings.name, project.root)
+    state, emit = project.state, project.plugins.emit
     close_abandoned_runs(state)
     with _alive(state, run):
         state.create_run(run.run_id, environment=run.environment)
+        shown, plan = _pinned(project, run, planned)
+        emit(hookspecs.seeknal_plan_created, plan=plan)
         emit(hookspecs.seeknal_run_started, run=run, plan=plan)
         results: dict[str, NodeResult] = {}
         try:
-            with serving(project):
-                late = LateTasks(plan, project.manifest, environment.refreshed, project.engine)
+            with serving(project), project.executing(workers=workers) as executor:
+                late = LateTasks(plan, project.manifest, shown.refreshed, project.engine)
                 _work(plan, late, executor, project, run, results)
             summary = RunSummary(
                 status=_status(results.values()),
@@ -96,28 +114,51 @@ def run_project(project: OpenProject, request: RunRequest) -> RunSummary:
                 unchanged=len(plan.unchanged),
                 reused=len(plan.reused),
                 waiting=plan.waiting,
+                run_id=run.run_id,
             )
-            behind = publish(project, plan, summary)
-            summary = replace(summary, behind=behind)
+            summary = replace(summary, behind=publish(project, run, plan, summary))
             project.contents.save()
         except BaseException as error:
             state.update_run(
                 run.run_id, status="failed", finished_at=datetime.now(UTC), error=repr(error)
             )
             raise
-        finally:
-            executor.close()
         counts = {s: summary.count(s) for s in ("success", "failed", "skipped", "interrupted")}
         state.update_run(
             run.run_id,
             status=summary.status,
             finished_at=datetime.now(UTC),
             counts={**counts, "unchanged": summary.unchanged, "reused": summary.reused},
+            pins=_unshown(state, plan, summary),
         )
     retention = project.settings.retention
     prune_runs(state, runs=retention.runs, days=retention.days)
     emit(hookspecs.seeknal_run_finished, run=run, summary=summary)
     return summary
+
+
+def _pinned(project: OpenProject, run: RunInfo, planned: Planned) -> tuple[Environment, Plan]:
+    """Plan, while nobody removes anything, and tell what must stay until the run is over."""
+    state = project.state
+    try:
+        wait_for_cleanup(state)
+        environment, plan = planned(run)
+        state.update_run(run.run_id, pins=plan.pins)
+    except BaseException:
+        state.delete_run(run.run_id)
+        raise
+    return environment, plan
+
+
+def _unshown(state: StateBackend, plan: Plan, summary: RunSummary) -> dict[str, str]:
+    """What a run has written, or begun, and its environment doesn't show."""
+    environment = state.get_environment(plan.environment)
+    pointers = environment.pointers if environment else {}
+    written = {task.node_id: task.snapshot for task in plan.tasks if task.snapshot}
+    results = summary.results.values()
+    written |= {r.node_id: r.snapshot for r in results if r.status == "success"}
+    written |= {i: plan.snapshots[i] for i in plan.reused}
+    return {i: snapshot for i, snapshot in written.items() if pointers.get(i) != snapshot}
 
 
 def new_run_id() -> str:

@@ -80,13 +80,17 @@ class Standing:
         """A node as it was when its pointer was last found to be right."""
         return self.remembered.nodes.get(node_id)
 
-    @cached_property
+    @property
     def effects(self) -> Mapping[str, Effect]:
-        """What the edits come to, from what pointers were found to be right for to what the
-        project is now."""
+        """What the edits come to."""
+        return self.diff.effects
+
+    @cached_property
+    def diff(self) -> ManifestDiff:
+        """The edits, from what pointers were found to be right for to what the project is now."""
         return ManifestDiff.compare(
             self.remembered, self._manifest, judge=self._judge(), impact=self._impact
-        ).effects
+        )
 
     @cached_property
     def remembered(self) -> Manifest:

@@ -126,7 +126,7 @@ class RunSummary:
     name. unchanged: nodes whose result was in place. reused: nodes that an earlier run, or another
     environment, had computed. waiting: nodes for which what they read isn't there yet, and why.
     behind: nodes that the environment still shows in their old version, since the new one, or what
-    it is made from, holds less time.
+    it is made from, holds less time. run_id: empty where there was nothing to run for.
     """
 
     status: str
@@ -136,6 +136,7 @@ class RunSummary:
     reused: int
     waiting: Mapping[str, str] = field(default_factory=dict)
     behind: Sequence[str] = ()
+    run_id: str = ""
 
     @property
     def nodes(self) -> dict[str, str]:

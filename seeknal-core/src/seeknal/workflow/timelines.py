@@ -16,6 +16,7 @@ from seeknal.workflow.batches import due
 from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.intervals import LAST, intervals_between, not_contained, range_of, tick_before
 from seeknal.workflow.open_project import OpenProject
+from seeknal.workflow.revisions import save
 from seeknal.workflow.runner import new_run_id, selected_nodes
 from seeknal.workflow.standing import definition_text
 from seeknal.workflow.task import label
@@ -92,7 +93,8 @@ def complete(
     run_id = new_run_id()
     state = project.state
     with state.transaction():
-        state.create_run(run_id, environment=environment, status="success", **_over())
+        pins = {line.node.id: line.snapshot for line in lines}
+        state.create_run(run_id, environment=environment, status="success", pins=pins, **_over())
         for line in lines:
             named = IntervalSet(_named(project, line, when))
             for start, end in named - line.held:
@@ -262,16 +264,14 @@ def _split(
                 addresses[node_id] = before
             else:
                 definitions[node_id] = definition_text(node)
-    return state.save_environment(
-        replace(
-            environment,
-            pointers=pointers,
-            refreshed=refreshed,
-            definitions=definitions,
-            addresses=addresses,
-            updated_at=datetime.now(UTC),
-        )
+    split = replace(
+        environment,
+        pointers=pointers,
+        refreshed=refreshed,
+        definitions=definitions,
+        addresses=addresses,
     )
+    return save(state, environment, split, "restate", project.settings.retention.revisions)
 
 
 def _environment(project: OpenProject, name: str) -> Environment:

@@ -1,0 +1,342 @@
+"""`seeknal env ...`: carry plans out, promote, take back, look at and remove environments."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seeknal.cli.differing import diff
+from seeknal.cli.options import AsJson, ProjectPath, Workers
+from seeknal.cli.words import columns, count
+from seeknal.errors import RequestError, some
+
+if TYPE_CHECKING:
+    from seeknal.workflow.environment import Environment
+    from seeknal.workflow.promoting import Promotion
+
+Name = Annotated[str, typer.Argument(metavar="ENV", help="The environment.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Try changes beside production, put them live, take them back.",
+)
+
+
+app.command()(diff)
+
+
+@app.command()
+def apply(
+    environment: Name,
+    project: ProjectPath = Path(),
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="A plan's file.", show_default="the one kept"),
+    ] = None,
+    parallel: Annotated[
+        bool,
+        typer.Option("--parallel/--no-parallel", help="Several nodes at once, or one by one."),
+    ] = True,
+    workers: Workers = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Even if what it was planned against has moved since."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Carry out the plan of an environment.
+
+    Computes what the plan names, and shows it when all of it is complete. Failed or killed, the
+    same command goes on where it stopped. Ends as `seeknal run` does.
+    """
+    from seeknal.cli.running import end, progress_of
+    from seeknal.workflow.applying import apply_plan
+    from seeknal.workflow.open_project import OpenProject
+    from seeknal.workflow.plan_document import EnvironmentPlan
+
+    if workers and not parallel:
+        raise RequestError("--no-parallel is one worker: leave out --workers.")
+    document = EnvironmentPlan.load(plan) if plan else None
+    with OpenProject(project) as opened, progress_of(opened, as_json):
+        summary = apply_plan(
+            opened,
+            environment,
+            document=document,
+            force=force,
+            workers=workers if parallel else 1,
+        )
+    if not summary.run_id and not as_json:
+        typer.echo(f"The plan of '{environment}' has been applied already.")
+    end(summary)
+
+
+@app.command()
+def promote(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="Whose versions to show.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="Where.")],
+    project: ProjectPath = Path(),
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let one environment show what another one shows, all at once.
+
+    Refused, with the list, when the target has moved since the source was planned against it.
+    """
+    from seeknal.workflow.open_project import OpenProject
+    from seeknal.workflow.promoting import promote
+
+    with OpenProject(project) as opened:
+        keep = opened.settings.retention.revisions
+        moved = promote(opened.state, source, target, keep=keep, dry_run=dry_run)
+    again = f"Take it back with `seeknal env rollback {target}`."
+    _tell(moved, f"'{target}' shows what '{source}' shows", again, dry_run, as_json)
+
+
+@app.command()
+def rollback(
+    environment: Name,
+    to: Annotated[
+        int | None,
+        typer.Option(
+            "--to",
+            metavar="N",
+            min=0,
+            help="What it showed after this revision: see `seeknal env history`.",
+            show_default="the one before",
+        ),
+    ] = None,
+    project: ProjectPath = Path(),
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let an environment show what it showed before.
+
+    A run brings it to what the project's files say again: take the change back there too.
+    """
+    from seeknal.workflow.open_project import OpenProject
+    from seeknal.workflow.promoting import rollback
+
+    with OpenProject(project) as opened:
+        keep = opened.settings.retention.revisions
+        moved = rollback(opened.state, environment, to, keep=keep, dry_run=dry_run)
+    again = "The next `seeknal run` brings it to what the project's files say."
+    _tell(moved, f"'{environment}' shows what it showed before", again, dry_run, as_json)
+
+
+def _tell(moved: Promotion, done: str, then: str, dry_run: bool, as_json: bool) -> None:
+    """What a move of pointers comes to."""
+    parts = {"gains": moved.gained, "changes": moved.changed, "loses": moved.lost}
+    if as_json:
+        answer: dict[str, Any] = {"environment": moved.environment, "dry_run": dry_run}
+        answer |= {name: list(ids) for name, ids in parts.items()}
+        typer.echo(json.dumps({**answer, "revision": moved.revision}, indent=2))
+        return
+    if not moved.moved:
+        typer.echo(f"{done} already: nothing to move.")
+        return
+    for name, ids in parts.items():
+        if ids:
+            typer.echo(f"'{moved.environment}' {name} {count(len(ids), 'node')}: {some(ids)}")
+    if dry_run:
+        typer.echo("Nothing was moved: this is a dry run.")
+    else:
+        typer.echo(f"{done} now: revision {moved.revision}. {then}")
+
+
+@app.command()
+def history(environment: Name, project: ProjectPath = Path(), as_json: AsJson = False) -> None:
+    """List the moves of an environment's pointers, the newest first."""
+    from seeknal.workflow.open_project import OpenProject
+    from seeknal.workflow.revisions import counts_moved
+
+    with OpenProject(project) as opened:
+        shown = opened.environment(environment)
+        revisions = opened.state.list_revisions(environment)
+    facts = [
+        {
+            "revision": r.number,
+            "made_at": r.made_at.isoformat(timespec="seconds"),
+            "nodes": moved,
+            "made_by": r.made_by,
+        }
+        for r, moved in zip(revisions, counts_moved(shown, revisions), strict=True)
+    ]
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+    elif not facts:
+        typer.echo(f"'{shown.name}' has not moved since it was made.")
+    else:
+        rows = [[str(value) for value in fact.values()] for fact in facts]
+        typer.echo(columns(("REVISION", "AT", "NODES", "BY"), rows))
+
+
+@app.command(name="list")
+def list_environments(project: ProjectPath = Path(), as_json: AsJson = False) -> None:
+    """List the environments."""
+    from seeknal.workflow.environment import Environment
+    from seeknal.workflow.open_project import OpenProject
+
+    with OpenProject(project) as opened:
+        found = [Environment(record) for record in opened.state.list_environments()]
+    if as_json:
+        typer.echo(json.dumps([_facts(environment) for environment in found], indent=2))
+        return
+    if not found:
+        typer.echo("There is no environment yet: `seeknal run` makes prod.")
+        return
+    rows = [
+        (e.name, e.status, str(len(e.pointers)), _time(e.created_at), _time(e.used_at), _expiry(e))
+        for e in found
+    ]
+    typer.echo(columns(("NAME", "STATUS", "NODES", "CREATED", "USED", "EXPIRES"), rows))
+
+
+@app.command()
+def show(environment: Name, project: ProjectPath = Path(), as_json: AsJson = False) -> None:
+    """Show an environment, its plan, and how it differs from what it was planned against."""
+    from seeknal.workflow.environment import Environment
+    from seeknal.workflow.open_project import OpenProject
+    from seeknal.workflow.revisions import nodes_moved
+
+    with OpenProject(project) as opened:
+        record = opened.environment(environment)
+        shown = Environment(record)
+        plan = shown.plan
+        base = opened.state.get_environment(plan.base) if plan and plan.base else None
+    differ = list(nodes_moved(base, record)) if base and record.pointers else []
+    if as_json:
+        answer = {
+            **_facts(shown),
+            "base": plan.base if plan else None,
+            "differs_from_base": differ,
+            "pointers": shown.pointers,
+        }
+        typer.echo(json.dumps(answer, indent=2))
+        return
+    typer.echo(f"{shown.name}: {shown.status}, shows {count(len(shown.pointers), 'node')}")
+    typer.echo(f"  made {_time(shown.created_at)}, last used {_time(shown.used_at)}")
+    typer.echo(f"  expires {_expiry(shown)}")
+    if base and record.pointers:
+        what = f"{count(len(differ), 'node')}: {some(differ)}" if differ else "nothing"
+        typer.echo(f"  differs from '{base.name}' in {what}")
+    if plan:
+        typer.echo(plan.summary)
+
+
+@app.command()
+def delete(
+    environment: Name,
+    project: ProjectPath = Path(),
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+) -> None:
+    """Delete an environment. What only it shows is removed by `seeknal env cleanup`."""
+    from seeknal.workflow.cleaning import delete
+    from seeknal.workflow.open_project import OpenProject
+
+    with OpenProject(project) as opened:
+        if not yes and sys.stdin.isatty() and environment != "prod":
+            nodes = count(len(opened.environment(environment).pointers), "node")
+            if not typer.confirm(f"Delete '{environment}', which shows {nodes}?"):
+                raise typer.Abort
+        delete(opened.state, environment)
+    typer.echo(f"'{environment}' is deleted.")
+
+
+@app.command()
+def cleanup(
+    project: ProjectPath = Path(), dry_run: DryRun = False, as_json: AsJson = False
+) -> None:
+    """Remove environments that have expired, and the data that nothing reaches then.
+
+    What environments show, what they can be rolled back to, and what runs at work need, stays.
+    """
+    from seeknal.workflow.cleaning import clean_up
+    from seeknal.workflow.open_project import OpenProject
+
+    with OpenProject(project) as opened:
+        done = clean_up(opened.state, opened.engine, dry_run=dry_run)
+    if as_json:
+        answer = {
+            "dry_run": dry_run,
+            "environments": list(done.environments),
+            "snapshots": [one._asdict() for one in done.stored],
+            "bytes": done.bytes,
+        }
+        typer.echo(json.dumps(answer, indent=2))
+        return
+    if dry_run:
+        for one in done.stored:
+            typer.echo(f"{one.node_id} {one.part or one.snapshot}  {_size(one.bytes)}")
+    names = list(done.environments)
+    what = f"{count(done.snapshots, 'snapshot')} with {_size(done.bytes)}"
+    if not names and not done.stored:
+        typer.echo("There is nothing to remove.")
+    elif dry_run:
+        typer.echo(f"Would remove {_environments(names)}{what}. Nothing was: this is a dry run.")
+    else:
+        typer.echo(f"Removed {_environments(names)}{what}.")
+
+
+def _environments(names: Sequence[str]) -> str:
+    return f"{count(len(names), 'environment')} ({some(names)}) and " if names else ""
+
+
+@app.command()
+def export(
+    environment: Name,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A DuckDB file to write.")],
+    project: ProjectPath = Path(),
+) -> None:
+    """Write a DuckDB file with a view for every node, for other programs to read.
+
+    Its views show what the environment shows now. Export again to follow it.
+    """
+    from seeknal.workflow.open_project import OpenProject
+    from seeknal.workflow.reading import tables_of
+
+    with OpenProject(project) as opened:
+        tables = tables_of(opened, environment)
+        opened.engine.export_views(tables, file)
+    typer.echo(f"{file}: {count(len(tables), 'view')} of '{environment}'.")
+
+
+def _facts(environment: Environment) -> dict[str, Any]:
+    end = environment.expires_at
+    return {
+        "name": environment.name,
+        "status": environment.status,
+        "nodes": len(environment.pointers),
+        "created_at": environment.created_at.isoformat(),
+        "used_at": environment.used_at.isoformat(),
+        "ttl_hours": environment.ttl_hours,
+        "expires_at": end.isoformat() if end else None,
+    }
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _expiry(environment: Environment) -> str:
+    end = environment.expires_at
+    if end is None:
+        return "never"
+    return "at the next cleanup" if end <= datetime.now(UTC) else _time(end)
+
+
+def _size(size: int) -> str:
+    value, unit = float(size), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 1000 or unit == "TB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

@@ -1,0 +1,156 @@
+"""Point one environment at what another one shows, and take such a step back.
+
+Only pointers move, in one transaction: whatever the data's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from seeknal.errors import RequestError, did_you_mean
+from seeknal.names import check_name
+from seeknal.state.backend import StateBackend
+from seeknal.state.records import APPLIED, PLANNED, PROMOTED, Environment, Revision
+from seeknal.workflow.applying import PlanMovedError, how_it_moved, stored_plan
+from seeknal.workflow.proposing import version_of
+from seeknal.workflow.revisions import KEPT, as_of, nodes_moved, save
+
+_ROLLBACK = "rollback to "
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What a move of pointers comes to.
+
+    gained: nodes that the environment did not show. changed: those of which it shows another
+    snapshot now. lost: those that it shows no longer. revision: of the environment, afterwards.
+    """
+
+    environment: str
+    gained: Sequence[str]
+    changed: Sequence[str]
+    lost: Sequence[str]
+    revision: int
+
+    @property
+    def moved(self) -> int:
+        """How many nodes it concerns."""
+        return len(self.gained) + len(self.changed) + len(self.lost)
+
+
+def promote(
+    state: StateBackend, source: str, target: str, *, keep: int, dry_run: bool = False
+) -> Promotion:
+    """Let the target show what the source shows, all at once.
+
+    keep: how many revisions of the target stay. Raises RequestError when the source shows nothing,
+    has a plan that isn't applied, or was planned against another environment; PlanMovedError, with
+    the list, when the target has moved since.
+    """
+    if source == target:
+        raise RequestError(f"'{source}' can't be promoted to itself.")
+    with state.transaction():
+        shown = _environment(state, source)
+        current = state.get_environment(check_name(target, "an environment"))
+        current = current or Environment(target)
+        after = replace(current, **{field: getattr(shown, field) for field in KEPT})
+        if after.pointers != current.pointers:
+            _refuse_what_moved(state, shown, current)
+        promotion = _promotion(current, after)
+        if dry_run or not promotion.moved:
+            return promotion
+        after = replace(after, status=APPLIED)
+        saved = save(state, current, after, f"promote {source}", keep)
+        now = datetime.now(UTC)
+        state.save_environment(replace(shown, status=PROMOTED, updated_at=now, used_at=now))
+        return replace(promotion, revision=saved.revision)
+
+
+def _refuse_what_moved(state: StateBackend, source: Environment, target: Environment) -> None:
+    """Promoting takes a plan that was made against the target as it still is."""
+    plan = stored_plan(source)
+    again = (
+        f"`seeknal plan {source.name} --base {target.name}` and `seeknal env apply {source.name}`"
+    )
+    if source.status == PLANNED:
+        raise RequestError(
+            f"The plan of '{source.name}' has not been applied: `seeknal env apply {source.name}`."
+        )
+    if not target.pointers:
+        return
+    base = plan.against.base if plan else None
+    if base is None or base.name != target.name:
+        raise RequestError(
+            f"'{source.name}' was not planned against '{target.name}', so nobody knows what would "
+            f"be overwritten there. Do {again} first."
+        )
+    how = how_it_moved(state, base, version_of(target))
+    if how:
+        raise PlanMovedError(
+            f"'{source.name}' can't be promoted, since it was planned against something else:",
+            [f"'{target.name}' {how}", f"Do {again} first: what is computed already is reused."],
+        )
+
+
+def rollback(
+    state: StateBackend, name: str, to: int | None = None, *, keep: int, dry_run: bool = False
+) -> Promotion:
+    """Let an environment show what it showed before.
+
+    to: what it showed after the revision of this number; without, before its last move, and when
+    that was a step back, before the move that was last then. It is a move as any other, so it can
+    be taken back. Raises RequestError when that isn't known.
+    """
+    check_name(name, "an environment")
+    with state.transaction():
+        current = state.get_environment(name)
+        if current is None:
+            raise _unknown(state, name)
+        revisions = state.list_revisions(name)
+        if to is None:
+            to = _before_last(current, revisions)
+        elif to == current.revision:
+            return _promotion(current, current)
+        before = as_of(current, revisions, to)
+        if not before.pointers:
+            raise RequestError(f"'{name}' can't go back to {to}: it showed nothing then.")
+        promotion = _promotion(current, before)
+        if dry_run or not promotion.moved:
+            return promotion
+        saved = save(state, current, replace(before, status=APPLIED), f"{_ROLLBACK}{to}", keep)
+        return replace(promotion, revision=saved.revision)
+
+
+def _before_last(environment: Environment, revisions: Sequence[Revision]) -> int:
+    """The revision before the one whose pointers are shown."""
+    by_number = {revision.number: revision for revision in revisions}
+    shown = environment.revision
+    while shown in by_number and by_number[shown].made_by.startswith(_ROLLBACK):
+        shown = int(by_number[shown].made_by.removeprefix(_ROLLBACK))
+    return shown - 1
+
+
+def _environment(state: StateBackend, name: str) -> Environment:
+    check_name(name, "an environment")
+    found = state.get_environment(name)
+    if found is None or not found.pointers:
+        raise _unknown(state, name)
+    return found
+
+
+def _unknown(state: StateBackend, name: str) -> RequestError:
+    names = [e.name for e in state.list_environments() if e.pointers]
+    return RequestError(f"Nothing has been applied in '{name}'.{did_you_mean(name, names)}")
+
+
+def _promotion(before: Environment, after: Environment) -> Promotion:
+    moved = nodes_moved(before, after)
+    return Promotion(
+        environment=before.name,
+        gained=[i for i, (old, _) in moved.items() if old is None],
+        changed=[i for i, (old, new) in moved.items() if old and new],
+        lost=[i for i, (_, new) in moved.items() if new is None],
+        revision=before.revision,
+    )

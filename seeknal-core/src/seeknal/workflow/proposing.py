@@ -1,0 +1,312 @@
+"""Propose how to bring an environment to what a project is: a plan, and the document of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from seeknal.dag.diff import told
+from seeknal.dag.impact import REACHED
+from seeknal.dag.manifest import Node
+from seeknal.errors import RequestError, did_you_mean
+from seeknal.hookspecs import CLASSIFIER, ENGINE, SCHEDULER
+from seeknal.names import check_name
+from seeknal.state.intervals import Interval
+from seeknal.state.records import Environment
+from seeknal.workflow.estimates import Estimate, estimates
+from seeknal.workflow.interval_set import IntervalSet
+from seeknal.workflow.open_project import OpenProject
+from seeknal.workflow.plan import Circumstances, Plan, make_plan
+from seeknal.workflow.plan_document import (
+    Action,
+    EnvironmentPlan,
+    EnvironmentVersion,
+    MadeAgainst,
+    PlannedNode,
+    PlannedReason,
+)
+from seeknal.workflow.revisions import KEPT
+from seeknal.workflow.runner import new_run_id, selected_nodes
+from seeknal.workflow.standing import Standing, definition_text
+from seeknal.workflow.task import Task
+
+PROD = "prod"
+TTL_HOURS = 168.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for. base: the environment that a new one begins as; prod, where there is one.
+    select: a selector, None for all nodes. ttl_hours: None for what the environment has, or a
+    week."""
+
+    environment: str
+    base: str | None = None
+    select: str | None = None
+    ttl_hours: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """shown: what the environment shows now, or begins as."""
+
+    shown: Environment
+    plan: Plan
+    document: EnvironmentPlan
+
+
+def propose(
+    project: OpenProject, wanted: Wanted, *, run_id: str = "", now: datetime | None = None
+) -> Proposal:
+    """Plan, without storing anything. now: the moment at which intervals are to be over.
+
+    Raises RequestError for an environment that can't be planned so.
+    """
+    name = check_name(wanted.environment, "an environment")
+    now = now or datetime.now(UTC)
+    stored = project.state.get_environment(name)
+    base = _base(project, wanted)
+    is_new = stored is None or not stored.pointers
+    shown = stored or Environment(name)
+    if is_new and base:
+        shown = replace(shown, **{field: getattr(base, field) for field in KEPT})
+    manifest = project.manifest
+    standing = project.standing(shown)
+    given = Circumstances(
+        root=project.root,
+        run_id=run_id,
+        selected=selected_nodes(project, wanted.select),
+        engine=project.engine,
+        contents=project.contents,
+        held=project.state.get_parts,
+        scheduler=project.scheduler,
+        now=now,
+        judge=lambda: project.judge,
+        impact=project.settings.impact,
+        base=None if is_new else base,
+        followed=base.pointers if base else {},
+    )
+    plan = make_plan(manifest, shown, given, standing)
+    texts = {node.id: definition_text(node) for node in manifest.nodes.values()}
+    document = _Document(project, shown, plan, standing, texts, given.selected)
+    return Proposal(
+        shown,
+        plan,
+        EnvironmentPlan(
+            id=new_run_id(),
+            environment=name,
+            base=base.name if base else None,
+            project=project.settings.name,
+            created_at=now,
+            ttl_hours=_ttl(wanted, stored),
+            select=wanted.select,
+            against=MadeAgainst(
+                environment=version_of(stored),
+                base=version_of(base),
+                definitions={i: _digest(text) for i, text in texts.items()},
+                contents=dict(plan.contents),
+                plugins=_plugins(project),
+            ),
+            nodes=document.nodes(),
+            unchanged=document.unchanged(),
+            is_new=is_new,
+        ),
+    )
+
+
+def _base(project: OpenProject, wanted: Wanted) -> Environment | None:
+    name = wanted.base or PROD
+    if name == wanted.environment:
+        if wanted.base:
+            raise RequestError(f"'{name}' can't be its own base.")
+        return None
+    check_name(name, "an environment")
+    found = project.state.get_environment(name)
+    if found and found.pointers:
+        return found
+    if wanted.base:
+        names = [e.name for e in project.state.list_environments()]
+        raise RequestError(
+            f"Nothing has been computed in '{name}', so it can't be a base."
+            f"{did_you_mean(name, names)}"
+        )
+    return None
+
+
+def _ttl(wanted: Wanted, stored: Environment | None) -> float | None:
+    if wanted.environment == PROD:
+        if wanted.ttl_hours is not None:
+            raise RequestError(f"'{PROD}' never expires: leave out the time to live.")
+        return None
+    if wanted.ttl_hours is not None:
+        return wanted.ttl_hours
+    return stored.ttl_hours if stored and stored.pointers else TTL_HOURS
+
+
+def version_of(environment: Environment | None) -> EnvironmentVersion | None:
+    """None for one that shows nothing."""
+    if environment is None or not environment.pointers:
+        return None
+    return EnvironmentVersion(
+        name=environment.name,
+        created_at=environment.created_at,
+        revision=environment.revision,
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plugins(project: OpenProject) -> dict[str, str]:
+    """Versions of the distributions whose plugins have a say in what is planned and computed."""
+    settings = project.settings
+    timings = [n.incremental for n in project.manifest.nodes.values() if n.incremental]
+    used = {
+        ENGINE.group: {settings.engine.name},
+        SCHEDULER.group: {timing.scheduler for timing in timings},
+    }
+    found = [
+        announced
+        for group, names in used.items()
+        for announced in project.plugins.announced(group)
+        if announced.name in names
+    ]
+    chosen = settings.classifiers
+    found += [
+        announced
+        for announced in project.plugins.announced(CLASSIFIER.group)
+        if chosen is None or announced.name in chosen
+    ]
+    return {a.distribution: a.version for a in sorted(found, key=lambda a: a.distribution)}
+
+
+class _Document:
+    """Tells of each node what a plan does with it, and why."""
+
+    def __init__(
+        self,
+        project: OpenProject,
+        shown: Environment,
+        plan: Plan,
+        standing: Standing,
+        texts: Mapping[str, str],
+        selected: set[str],
+    ) -> None:
+        self._project, self._shown, self._plan = project, shown, plan
+        self._manifest, self._selected = project.manifest, selected
+        edited = any(shown.definitions.get(i) != text for i, text in texts.items())
+        self._removed = [i for i in sorted(shown.pointers) if i not in self._manifest.nodes]
+        self._diff = standing.diff if edited or self._removed else None
+        self._tasks: dict[str, list[Task]] = defaultdict(list)
+        for task in plan.tasks:
+            self._tasks[task.node_id].append(task)
+        self._actions = {i: action for i in self._manifest.order if (action := self._action(i))}
+
+    def unchanged(self) -> list[str]:
+        """Nodes that are in place, and of which there is nothing to say."""
+        return [i for i in self._manifest.order if i not in self._actions and i in self._plan.pins]
+
+    def nodes(self) -> list[PlannedNode]:
+        expected = estimates(self._project.state, self._tasks)
+        where = self._where_they_are()
+        removed = [
+            PlannedNode(node=i, action="remove", why="it is no longer a node", change="removed")
+            for i in self._removed
+        ]
+        planned = [
+            self._node(self._manifest.nodes[i], action, expected.get(i), where)
+            for i, action in self._actions.items()
+        ]
+        return [*planned, *removed]
+
+    def _action(self, node_id: str) -> Action | None:
+        if node_id in self._tasks:
+            return "compute"
+        if node_id in self._plan.waiting:
+            return "wait"
+        if self._shown.pointers.get(node_id) != self._plan.pins.get(node_id):
+            return "reuse"
+        if self._diff is None or node_id not in self._diff.effects:
+            return None
+        return "spare" if node_id in self._selected else "leave"
+
+    def _where_they_are(self) -> dict[str, str]:
+        """Of each node whose snapshot is there, which other environment shows it."""
+        reused = {i: self._plan.pins[i] for i, a in self._actions.items() if a == "reuse"}
+        others = self._project.state.list_environments() if reused else []
+        found: dict[str, str] = {}
+        for other in others:
+            for node_id, snapshot in reused.items():
+                if other.pointers.get(node_id) == snapshot:
+                    found.setdefault(node_id, other.name)
+        return found
+
+    def _node(
+        self, node: Node, action: Action, expected: Estimate | None, where: Mapping[str, str]
+    ) -> PlannedNode:
+        effect = self._diff.effects.get(node.id) if self._diff else None
+        impact = self._diff.impact(node.id) if self._diff and effect else None
+        tasks = self._tasks[node.id]
+        intervals = [task.interval for task in tasks if task.interval]
+        rows, seconds = expected.of(len(tasks)) if expected else (None, None)
+        reasons = [
+            PlannedReason(message=message, place=_place(node, line))
+            for message, line in (impact.reasons if impact else ())
+        ]
+        return PlannedNode(
+            node=node.id,
+            action=action,
+            why=self._why(node, action, intervals, where),
+            change=effect.status if effect else None,  # type: ignore[arg-type]
+            category=effect.change.category.value if effect else None,
+            reasons=reasons,
+            path=[step.node_id for step in impact.path] if impact else [],
+            intervals=[(one.start, one.end) for one in IntervalSet(intervals)],
+            batches=len(tasks),
+            rows=rows,
+            seconds=seconds,
+        )
+
+    def _why(
+        self,
+        node: Node,
+        action: Action,
+        intervals: Sequence[Interval],
+        where: Mapping[str, str],
+    ) -> str:
+        if action == "wait":
+            return self._plan.waiting[node.id]
+        if action == "leave":
+            return "it is not selected"
+        if action == "spare":
+            reasons = self._diff.impact(node.id).reasons if self._diff else ()
+            return "; ".join(reason.message for reason in reasons) or "it means the same"
+        if action == "reuse":
+            other = where.get(node.id)
+            return f"'{other}' shows it" if other else "it has been computed before"
+        return "; ".join(self._reasons_to_compute(node, intervals))
+
+    def _reasons_to_compute(self, node: Node, intervals: Sequence[Interval]) -> Iterator[str]:
+        effect = self._diff.effects.get(node.id) if self._diff else None
+        shown = self._shown.pointers.get(node.id)
+        if effect and effect.change:
+            if effect.status == REACHED:
+                yield " and ".join(f"of {i} {told(c)}" for i, c in effect.inputs.items())
+            else:
+                yield "it is new" if effect.status == "added" else told(effect.change)
+        elif shown is None:
+            yield "it has never been computed"
+        elif not intervals and shown == self._tasks[node.id][0].snapshot:
+            yield "its snapshot is gone"
+        elif not intervals:
+            yield "its data has changed" if not node.inputs else "what it reads has other data"
+        if intervals:
+            yield "intervals are pending" if len(intervals) > 1 else "an interval is pending"
+
+
+def _place(node: Node, line: int | None) -> str | None:
+    return f"{node.file_path}:{node.line + line - 1}" if line else None

@@ -1,0 +1,57 @@
+"""Commands on environments, killed; and several at once. SEEKNAL_NIGHTLY=1 kills more of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.projects import SEEKNAL, ProjectFolder, seeknal
+
+HERE = Path(__file__).parent
+ROUNDS = 10
+SEEDS = 10 if os.environ.get("SEEKNAL_NIGHTLY") else 1
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("state", ["file", "sqlite", "postgresql"])
+def test_kill_minus_9_leaves_what_was_or_what_is_to_be(
+    tmp_path: Path, state: str, seed: int, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("postgresql")() if state == "postgresql" else state
+    script = [sys.executable, HERE / "killed_environments.py", tmp_path / "p", url, seed, ROUNDS]
+    done = subprocess.run(list(map(str, script)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 2 * ROUNDS
+
+
+@pytest.mark.parametrize("state", ["file", "database"])
+def test_four_environments_are_applied_at_once(tmp_path: Path, state: str) -> None:
+    project = ProjectFolder(tmp_path)
+    project.write("seeknal_project.yml", f"name: several\nstate: {state}\n")
+    project.write("seeknal/n0.sql", "select range as x from range(100)")
+    for i in range(1, 9):
+        project.write(f"seeknal/n{i}.sql", f"select x + 1 as x from ref('transform.n{i - 1}')")
+    project.run()
+    names = ["one", "two", "three", "four"]
+    for number, name in enumerate(names, start=2):
+        project.write("seeknal/n1.sql", f"select x + {number} as x from ref('transform.n0')")
+        seeknal("plan", name, "-p", str(tmp_path), "-o", str(tmp_path / f"{name}.json"))
+    applied = [
+        subprocess.Popen(
+            [SEEKNAL, "env", "apply", name, "-p", str(tmp_path), "--force"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for name in names
+    ]
+    for process in applied:
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, output
+    for name in names:
+        total = sum(range(100)) + 100 * (5 + 7)
+        assert project.query("select sum(x)::bigint from n8", name) == [(total,)]
+    assert project.query("select sum(x)::bigint from n8") == [(sum(range(100)) + 100 * 8,)]
