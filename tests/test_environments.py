@@ -192,6 +192,19 @@ def test_a_plan_without_changes_says_so(live: Shop) -> None:
     assert prod.status == "applied"
 
 
+def test_planning_after_an_edit_was_taken_back_leaves_nothing_to_apply(live: Shop) -> None:
+    live.planned_and_applied("dev")
+    live.write(*EDIT)
+    assert live.plan("dev").has_changes
+    live.write(EDIT[0], PROJECT[EDIT[0]])
+    assert not live.plan("dev").has_changes
+    dev = live.manager.get("dev")
+    assert dev is not None
+    assert dev.status == "applied"
+    assert live.manager.apply("dev").results == {}
+    assert live.manager.promote("dev", "prod").moved == 0
+
+
 def test_what_another_environment_has_computed_is_reused(live: Shop) -> None:
     live.write(*EDIT)
     live.planned_and_applied("dev")

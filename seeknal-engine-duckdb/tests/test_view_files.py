@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,6 +56,11 @@ def elsewhere(file: Path, sql: str) -> Any:
     return json.loads(subprocess.run(command, cwd="/", check=True, capture_output=True).stdout)
 
 
+def process(code: str, file: Path, *more: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", code, str(file), *more]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
 VIEWS = "select schema_name || '.' || view_name from duckdb_views() where not internal order by all"
 
 
@@ -94,12 +98,21 @@ def test_parts_are_one_view_and_none_are_none(engine: DuckDBEngine, file: Path) 
     ]  # fmt: skip
 
 
-def test_a_file_of_views_is_replaced(engine: DuckDBEngine, file: Path) -> None:
+def test_a_file_of_views_is_replaced_while_it_is_read(engine: DuckDBEngine, file: Path) -> None:
     first, second = (built(engine, f"transform.{n}", f"select '{n}' as n") for n in ("a", "b"))
     exported(engine, file, first)
-    with duckdb.connect(str(file), read_only=True) as reader:
+    code = (
+        "import duckdb, sys\n"
+        "connection = duckdb.connect(sys.argv[1], read_only=True)\n"
+        "print('open', flush=True)\n"
+        "sys.stdin.read()\n"
+        "print(connection.execute('from transform.a').fetchall())"
+    )
+    with process(code, file) as reader:
+        assert reader.stdout is not None
+        reader.stdout.readline()
         exported(engine, file, second)
-        assert reader.execute("from transform.a").fetchall() == [("a",)]
+        assert reader.communicate()[0] == b"[('a',)]\n"
     assert elsewhere(file, VIEWS) == [["transform.b"]]
     assert elsewhere(file, "from transform.b") == [["b"]]
 
@@ -107,21 +120,19 @@ def test_a_file_of_views_is_replaced(engine: DuckDBEngine, file: Path) -> None:
 def test_readers_see_the_old_file_or_the_new(engine: DuckDBEngine, file: Path) -> None:
     snapshots = [built(engine, f"transform.n{n}", "select 1 as a") for n in range(20)]
     exported(engine, file, *snapshots)
-    done = threading.Event()
-    seen: set[int] = set()
-
-    def read() -> None:
-        while not done.is_set():
-            with duckdb.connect(str(file), read_only=True) as reader:
-                seen.add(len(reader.execute(VIEWS).fetchall()))
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    for number in range(1, 30):
-        exported(engine, file, *(snapshots if number % 2 else snapshots[:10]))
-    done.set()
-    reader.join()
-    assert seen == {10, 20}
+    code = (
+        "import duckdb, sys\n"
+        "for _ in range(100):\n"
+        "    with duckdb.connect(sys.argv[1], read_only=True) as connection:\n"
+        "        print(len(connection.execute(sys.argv[2]).fetchall()), flush=True)"
+    )
+    with process(code, file, VIEWS) as reader:
+        while reader.poll() is None:
+            exported(engine, file, *snapshots[:10])
+            exported(engine, file, *snapshots)
+        assert reader.stdout is not None
+        assert set(reader.stdout.read().split()) == {b"10", b"20"}
+    assert reader.returncode == 0
 
 
 def test_what_a_killed_writer_has_left_beside_a_file_does_not_come_back(
@@ -196,8 +207,7 @@ def test_a_database_that_somebody_writes_is_kept(engine: DuckDBEngine, file: Pat
         "print('open', flush=True)\n"
         "sys.stdin.read()"
     )
-    command = [sys.executable, "-c", code, str(file)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+    with process(code, file) as writer:
         assert writer.stdout is not None
         writer.stdout.readline()
         with pytest.raises(RequestError, match="is not replaced"):

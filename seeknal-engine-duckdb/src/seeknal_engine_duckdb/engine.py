@@ -268,13 +268,14 @@ class DuckDBEngine:
                 f"Two versions of {after.node_id} can't be compared: {message}"
             ) from error
 
-    def export_views(self, tables: Mapping[str, Snapshot], path: Path) -> None:
+    def export_views(self, tables: Mapping[str, Snapshot], path: Path) -> list[str]:
         shown = {i: s for i, s in tables.items() if parts.holds_data(s)}
         try:
             with self._database.cursor() as connection:
                 view_files.write(connection, {i: self._table(s) for i, s in shown.items()}, path)
         except (duckdb.Error, OSError) as error:
             raise RequestError(f"{path} can't be written: {_explain(error)[0]}") from error
+        return list(shown)
 
     def _named(
         self, sql: str, tables: Mapping[str, Snapshot]

@@ -305,8 +305,11 @@ def export(
 
     with OpenProject(project) as opened:
         tables = tables_of(opened, environment)
-        opened.engine.export_views(tables, file)
-    typer.echo(f"{file}: {count(len(tables), 'view')} of '{environment}'.")
+        shown = opened.engine.export_views(tables, file)
+    typer.echo(f"{file}: {count(len(shown), 'view')} of '{environment}'.")
+    empty = [node_id for node_id in tables if node_id not in shown]
+    if empty:
+        typer.echo(f"Without a view, since nothing is in them yet: {some(empty)}")
 
 
 def _facts(environment: Environment) -> dict[str, Any]:

@@ -42,20 +42,29 @@ def plan_environment(project: OpenProject, wanted: Wanted) -> EnvironmentPlan:
     """
     proposal = propose(project, wanted)
     document = proposal.document
-    state = project.state
-    stored = state.get_environment(wanted.environment) or Environment(wanted.environment)
-    if version_of(stored) != document.against.environment:
-        raise ConflictError(f"'{stored.name}' was changed while it was planned: plan it again.")
-    state.save_environment(
+    stored = proposal.stored or Environment(wanted.environment)
+    status = APPLIED if stored.status == PLANNED else stored.status
+    if document.has_changes:
+        status = PLANNED
+    elif status == stored.status and _keeps_the_same(stored, document):
+        return document
+    project.state.save_environment(
         replace(
             stored,
-            status=PLANNED if document.has_changes else stored.status,
+            status=status,
             plan=document.model_dump_json(),
             ttl_hours=document.ttl_hours,
             used_at=datetime.now(UTC),
         )
     )
     return document
+
+
+def _keeps_the_same(environment: Environment, document: EnvironmentPlan) -> bool:
+    """Whether an environment keeps a plan already that was made against the same."""
+    kept = stored_plan(environment)
+    same = kept is not None and kept.against == document.against
+    return same and environment.ttl_hours == document.ttl_hours
 
 
 def stored_plan(environment: Environment) -> EnvironmentPlan | None:

@@ -158,9 +158,10 @@ class Engine(Protocol):
         rows: how many to show of each kind. Raises RequestError when a key is no column of both.
         """
 
-    def export_views(self, tables: Mapping[str, Snapshot], path: Path) -> None:
-        """Write a database that other programs can open, with a view for every node that reads
-        its snapshot. One that is there is replaced, at once."""
+    def export_views(self, tables: Mapping[str, Snapshot], path: Path) -> list[str]:
+        """Write a database that other programs can open, with a view for every node that holds
+        data, which reads its snapshot. One that is there is replaced, at once. Returns the nodes'
+        ids."""
 
     def stored(self) -> Iterator[Stored]:
         """Everything that builds have written, whole or not."""

@@ -246,8 +246,7 @@ class _Planner:
         return holds
 
     def _refuse_missing_inputs(self, node: Node) -> None:
-        known = self._snapshots.keys() | self._waiting.keys()
-        missing = [i for i in node.inputs if i not in known]
+        missing = [i for i in node.inputs if i not in self._snapshots and i not in self._waiting]
         if missing:
             raise RequestError(
                 f"{node.id} needs {', '.join(missing)}, which has never been computed in "

@@ -51,8 +51,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """shown: what the environment shows now, or begins as."""
+    """stored: the environment as it is kept, None where there is none. shown: what it shows now, or
+    begins as."""
 
+    stored: Environment | None
     shown: Environment
     plan: Plan
     document: EnvironmentPlan
@@ -93,6 +95,7 @@ def propose(
     texts = {node.id: definition_text(node) for node in manifest.nodes.values()}
     document = _Document(project, shown, plan, standing, texts, given.selected)
     return Proposal(
+        stored,
         shown,
         plan,
         EnvironmentPlan(
