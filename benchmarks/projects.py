@@ -43,23 +43,23 @@ def sql(inputs: list[str]) -> str:
 
 def write_run_project(root: Path, inputs: Inputs) -> None:
     """A project whose nodes cost little: what a run adds to them shows."""
-    _write(root / "seeknal_project.yml", "name: overhead\n")
+    write_text(root / "seeknal_project.yml", "name: overhead\n")
     rows = "".join(f"{i},{i * 7 % 1009}\n" for i in range(ROWS))
-    _write(root / "data" / "rows.csv", f"id,value\n{rows}")
-    _write(
+    write_text(root / "data" / "rows.csv", f"id,value\n{rows}")
+    write_text(
         root / "seeknal" / "rows.yml",
         "kind: source\nname: rows\nsource: csv\ntable: data/rows.csv\n",
     )
     for name, read in inputs.items():
-        _write(root / "seeknal" / f"{name}.sql", f"{sql(read)}\n")
+        write_text(root / "seeknal" / f"{name}.sql", f"{sql(read)}\n")
 
 
 def write_mixed_project(root: Path, nodes: int) -> None:
     """A project as people write them, in all three forms, a hundred files to a folder."""
-    _write(root / "seeknal_project.yml", "name: mixed\nparams:\n  currency: EUR\n")
+    write_text(root / "seeknal_project.yml", "name: mixed\nparams:\n  currency: EUR\n")
     for index in range(nodes):
         for path, text in _files(index):
-            _write(root / path, text)
+            write_text(root / path, text)
 
 
 def _form(index: int) -> str:
@@ -106,7 +106,7 @@ def _select(inputs: list[str]) -> str:
     return _SELECT.format(first=first, joins=joins)
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
 

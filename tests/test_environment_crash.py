@@ -55,3 +55,36 @@ def test_four_environments_are_applied_at_once(tmp_path: Path, state: str) -> No
         total = sum(range(100)) + 100 * (5 + 7)
         assert project.query("select sum(x)::bigint from n8", name) == [(total,)]
     assert project.query("select sum(x)::bigint from n8") == [(sum(range(100)) + 100 * 8,)]
+
+
+@pytest.mark.parametrize("state", ["file", "database"])
+def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(
+    tmp_path: Path, state: str
+) -> None:
+    project = ProjectFolder(tmp_path)
+    project.write("seeknal_project.yml", f"name: several\nstate: {state}\n")
+    for number in range(6):
+        for factor, name in ((1, "one"), (2, "two")):
+            project.write("seeknal/n.sql", f"select {10 * number + factor} as x")
+            if not number and name == "one":
+                project.run()
+                project.write("seeknal/n.sql", "select -1 as x")
+            seeknal("plan", name, "-p", str(tmp_path))
+            seeknal("env", "apply", name, "-p", str(tmp_path))
+        promotions = {
+            name: subprocess.Popen(
+                [SEEKNAL, "env", "promote", name, "prod", "-p", str(tmp_path)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for name in ("one", "two")
+        }
+        outputs = {name: process.communicate(timeout=60) for name, process in promotions.items()}
+        codes = {name: process.returncode for name, process in promotions.items()}
+        assert sorted(codes.values()) == [0, 2], outputs
+        won = "one" if codes["one"] == 0 else "two"
+        told = outputs["two" if won == "one" else "one"][1]
+        assert "'prod' has moved from revision" in told
+        shown = [project.query("select x from n", name) for name in ("prod", won)]
+        assert shown[0] == shown[1]

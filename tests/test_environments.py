@@ -20,6 +20,7 @@ from seeknal.workflow import applying, cleaning
 from seeknal.workflow.applying import PlanMovedError
 from seeknal.workflow.environment import Environment, EnvironmentManager, EnvironmentPlan
 from seeknal.workflow.open_project import OpenProject
+from seeknal.workflow.reading import tables_of
 
 PROJECT = {
     "seeknal_project.yml": "name: shop\n",
@@ -498,6 +499,21 @@ def test_promoting_and_taking_back(live: Shop) -> None:
     assert live.best() == 16
     assert live.manager.rollback("prod", to=2).moved == 0
     assert live.best() == 16
+
+
+def test_an_open_query_is_not_disturbed(live: Shop) -> None:
+    live.write("seeknal/many.sql", "SELECT range AS x FROM range(200000)")
+    live.run()
+    live.write("seeknal/many.sql", "SELECT range + 1 AS x FROM range(300000)")
+    live.planned_and_applied("dev")
+    with OpenProject(live.root) as reader:
+        answer = reader.engine.query("SELECT x FROM many ORDER BY x", tables_of(reader, "prod"))
+        first = [next(answer.rows) for _ in range(10)]
+        live.manager.promote("dev", "prod")
+        live.manager.cleanup_expired()
+        rest = list(answer.rows)
+    assert [*first, *rest] == [(x,) for x in range(200_000)]
+    assert live.query("SELECT count(*) FROM many") == [(300_000,)]
 
 
 def test_promoting_what_is_shown_already_moves_nothing(live: Shop) -> None:

@@ -202,7 +202,7 @@ node_fields = st.fixed_dictionaries(
         "status": texts,
         "snapshot": snapshots,
         "started_at": st.none() | times,
-        "seconds": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+        "seconds": st.none() | st.integers(-(10**12), 10**12).map(lambda ms: ms / 1000),
         "rows": st.none() | st.integers(-(2**63), 2**63 - 1),
         "error": st.none() | texts,
         "tasks": st.none() | st.integers(-(2**63), 2**63 - 1),
