@@ -105,7 +105,10 @@ def test_no_keyword_behind_a_ref_is_taken_for_an_alias(engine: DuckDBEngine) -> 
     ).fetchall()
     for (word,) in keywords:
         sql, _ = bind(
-            f"from ref('a.b') {word}", ["a.b"], {"a.b": "T"}, engine._keywords.__contains__
+            f"from ref('a.b') {word}",
+            ["a.b"],
+            {"a.b": "T"},
+            engine._database._keywords.__contains__,
         )
         expected = "T" if word == "as" else 'T AS "b"'
         assert sql == f"from {expected} {word}"

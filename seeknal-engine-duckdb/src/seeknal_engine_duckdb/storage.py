@@ -184,11 +184,16 @@ def _folders(folder: str) -> list[str]:
 def _is_whole(path: str) -> bool:
     """Whether a Parquet file is there with its end, which is written last."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            file.seek(-len(_PARQUET_END), os.SEEK_END)
-            return file.read() == _PARQUET_END
+        descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         return False
+    try:
+        os.lseek(descriptor, -len(_PARQUET_END), os.SEEK_END)
+        return os.read(descriptor, len(_PARQUET_END)) == _PARQUET_END
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 class RemoteStorage:

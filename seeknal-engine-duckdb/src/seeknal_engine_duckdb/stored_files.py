@@ -10,7 +10,7 @@ from operator import itemgetter
 from seeknal.dag.fingerprint import PARTS
 from seeknal.names import NAME
 from seeknal.workflow.engine import Stored
-from seeknal_engine_duckdb.parts import is_part_name
+from seeknal_engine_duckdb.part_names import is_part_name
 from seeknal_engine_duckdb.storage import DATA_FILE, PARQUET, Entries, Storage, is_beside
 
 _NODE = re.compile(rf"{NAME.pattern}\.{NAME.pattern}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -177,4 +178,5 @@ def root(
 
 
 def main() -> None:
+    gc.set_threshold(100_000)  # thousands of nodes are no garbage, and looking takes its time
     app()

@@ -61,6 +61,8 @@ def version_of_parts(snapshot: str, parts: Iterable[tuple[datetime, datetime, st
     return _hash([snapshot, [[s.isoformat(), e.isoformat(), name] for s, e, name in parts]])
 
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
 def _hash(parts: list[Any]) -> str:
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(_encode(parts).encode()).hexdigest()[:32]

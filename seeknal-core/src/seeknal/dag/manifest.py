@@ -218,6 +218,13 @@ class Manifest:
 
     def cycles(self) -> list[list[str]]:
         """Cycles that have no node in common, each as ids from a node back to itself."""
+        try:
+            _ = self.order
+        except RequestError:
+            return self._cycles()
+        return []
+
+    def _cycles(self) -> list[list[str]]:
         graph, found = self._graph(), []
         while True:
             try:

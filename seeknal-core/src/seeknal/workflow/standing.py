@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
+from pydantic_core import PydanticSerializationError, to_json
+
 from seeknal.dag.diff import BY_COLUMN, ManifestDiff
 from seeknal.dag.fingerprint import definition_hashes, incremental_snapshot_id, is_incremental
 from seeknal.dag.impact import Effect
@@ -23,8 +25,13 @@ _WHERE_IT_STANDS = ("file_path", "line")
 
 def definition_text(node: Node) -> str:
     """What an environment remembers of a node."""
-    fields = {k: v for k, v in node.to_dict().items() if k not in _WHERE_IT_STANDS}
-    return json.dumps(fields, separators=(",", ":"))
+    fields = node.to_dict()
+    for name in _WHERE_IT_STANDS:
+        del fields[name]
+    try:
+        return to_json(fields).decode()
+    except PydanticSerializationError:  # text that UTF-8 can't hold
+        return json.dumps(fields)
 
 
 class Standing:
