@@ -479,6 +479,22 @@ def test_what_is_written_meanwhile_is_not_overwritten(live: Shop) -> None:
             live.manager.apply("dev")
 
 
+def test_somebody_who_reads_meanwhile_disturbs_nothing(live: Shop) -> None:
+    live.planned_and_applied("dev")
+    live.write(*EDIT)
+    live.plan("dev")
+    original = live.manager._project.executing
+
+    def reading(**options: Any) -> Any:
+        _age(live, "dev", hours=1)
+        assert live.best("dev") == 8
+        return original(**options)
+
+    live.manager._project.executing = reading  # type: ignore[method-assign]
+    assert live.manager.apply("dev").status == "success"
+    assert live.best("dev") == 16
+
+
 # --- Promoting and taking back --------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ _WIDEST = 40
 
 def diff(
     after: Annotated[str, typer.Argument(metavar="ENV", help="What would be shown.")],
-    before: Annotated[str, typer.Argument(metavar="[WHERE]", help="Where.")] = "prod",
+    before: Annotated[str, typer.Argument(metavar="WHERE", help="Where.")] = "prod",
     project: ProjectPath = Path(),
     node: Annotated[
         str | None, typer.Option("--node", "-n", metavar="NODE", help="Only this one, with rows.")

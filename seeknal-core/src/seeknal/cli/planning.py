@@ -26,7 +26,7 @@ _REASONS = 5
 
 
 def plan(
-    environment: Annotated[str, typer.Argument(metavar="[ENV]", help="The environment.")] = "prod",
+    environment: Annotated[str, typer.Argument(metavar="ENV", help="The environment.")] = "prod",
     project: ProjectPath = Path(),
     summary: Annotated[
         bool, typer.Option("--summary", help="Print only what it comes to.")

@@ -48,16 +48,30 @@ def plan_environment(project: OpenProject, wanted: Wanted) -> EnvironmentPlan:
         status = PLANNED
     elif status == stored.status and _keeps_the_same(stored, document):
         return document
-    project.state.save_environment(
-        replace(
-            stored,
-            status=status,
-            plan=document.model_dump_json(),
-            ttl_hours=document.ttl_hours,
-            used_at=datetime.now(UTC),
+    with project.state.transaction():
+        current = _unmoved(project.state, document, "planned")
+        project.state.save_environment(
+            replace(
+                current,
+                status=status,
+                plan=document.model_dump_json(),
+                ttl_hours=document.ttl_hours,
+                used_at=datetime.now(UTC),
+            )
         )
-    )
     return document
+
+
+def _unmoved(state: StateBackend, document: EnvironmentPlan, what: str) -> Environment:
+    """The environment of a plan, which shows what it was made against. Raises ConflictError."""
+    name = document.environment
+    current = state.get_environment(name) or Environment(name)
+    if version_of(current) != document.against.environment:
+        raise ConflictError(
+            f"'{name}' was changed by someone else while its plan was {what}. What was computed is "
+            f"kept: plan it again with `seeknal plan {name}`."
+        )
+    return current
 
 
 def _keeps_the_same(environment: Environment, document: EnvironmentPlan) -> bool:
@@ -155,23 +169,20 @@ class _Applying:
         assert self._proposal is not None
         if summary.status != "success":
             return ()
-        stored = project.state.get_environment(plan.environment) or Environment(plan.environment)
         shown, document = self._proposal.shown, self._proposal.document
-        if version_of(stored) != document.against.environment:
-            raise ConflictError(
-                f"'{stored.name}' was changed by someone else while its plan was carried out. What "
-                f"was computed is kept: plan it again with `seeknal plan {stored.name}`."
-            )
         moved, behind = Publishing(project, plan, summary).moved(shown)
         kept = document if self._force else self._document
-        after = replace(
-            moved,
-            created_at=stored.created_at,
-            status=APPLIED,
-            plan=kept.model_dump_json(),
-            ttl_hours=kept.ttl_hours,
-        )
-        show(project, run, stored, after)
+        with project.state.transaction():
+            current = _unmoved(project.state, document, "carried out")
+            after = replace(
+                moved,
+                created_at=current.created_at,
+                revision=current.revision,
+                status=APPLIED,
+                plan=kept.model_dump_json(),
+                ttl_hours=kept.ttl_hours,
+            )
+            show(project, run, current, after)
         return behind
 
 
