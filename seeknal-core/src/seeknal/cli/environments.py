@@ -97,7 +97,7 @@ def promote(
     with OpenProject(project) as opened:
         keep = opened.settings.retention.revisions
         moved = promote(opened.state, source, target, keep=keep, dry_run=dry_run)
-    again = f"Take it back with `seeknal env rollback {target}`."
+    again = f"Take it back with `seeknal env rollback {target}`." if moved.revision > 1 else ""
     _tell(moved, f"'{target}' shows what '{source}' shows", again, dry_run, as_json)
 
 
@@ -149,7 +149,7 @@ def _tell(moved: Promotion, done: str, then: str, dry_run: bool, as_json: bool) 
     if dry_run:
         typer.echo("Nothing was moved: this is a dry run.")
     else:
-        typer.echo(f"{done} now: revision {moved.revision}. {then}")
+        typer.echo(f"{done} now: revision {moved.revision}. {then}".rstrip())
 
 
 @app.command()
