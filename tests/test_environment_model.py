@@ -136,10 +136,16 @@ class Environments(RuleBasedStateMachine):
     def put_a_change_live(self, edits: Edits, name: str, back: int, clean: bool) -> None:
         self.try_a_change(edits, name)
         self.promote(name)
-        if back:
-            self.roll_back(back)
         if clean:
             self.clean()
+        if back:
+            self.roll_back(back)
+
+    @rule(edits=edits, name=names, late=edits)
+    def promote_too_late(self, edits: Edits, name: str, late: Edits) -> None:
+        self.try_a_change(edits, name)
+        self.change_and_run(late, "prod")
+        self.promote(name)
 
     @rule(edits=edits, name=st.sampled_from(["prod", "dev"]))
     def change_and_run(self, edits: Edits, name: str) -> None:
