@@ -33,7 +33,7 @@ from seeknal.workflow.reading import tables_of
 NODES = ("n1", "n2", "n3", "n4", "n5")
 ROWS = 200
 LEASE_MS = 300
-KILLS = 3
+KILLS = 4
 """Of one command, before it is left to end."""
 
 Values = dict[str, int]
@@ -137,7 +137,7 @@ class Killer:
         """Kill a command again and again, then let it end."""
         for _ in range(self.pick.randint(1, KILLS)):
             child = _fork(command)
-            time.sleep(self.pick.uniform(0.0, 0.25))
+            time.sleep(self.pick.uniform(0.0, 0.1))
             finished, status = os.waitpid(child, os.WNOHANG)
             if finished:
                 assert status == 0, status

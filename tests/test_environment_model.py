@@ -33,7 +33,7 @@ from seeknal.workflow.proposing import Wanted
 from seeknal.workflow.reading import tables_of
 from seeknal.workflow.runner import RunRequest, run_project
 
-EXAMPLES = 400 if os.environ.get("SEEKNAL_NIGHTLY") else 15
+EXAMPLES = 400 if os.environ.get("SEEKNAL_NIGHTLY") else 10
 KEEP = 2
 
 QUERIES = {
