@@ -121,13 +121,14 @@ class Killer:
         with OpenProject(self.root) as project:
             dev = project.environment("dev")
             old = datetime.now(UTC) - timedelta(days=9)
-            other = project.state.get_environment("other")
             fields = {"ttl_hours": 1, "used_at": old, "name": "other"}
-            version = other.version if other else 0
-            created = other.created_at if other else old
-            project.state.save_environment(
-                replace(dev, **fields, version=version, created_at=created)
-            )
+            with project.state.transaction():  # what a killed one had begun to write lands before
+                other = project.state.get_environment("other")
+                version = other.version if other else 0
+                created = other.created_at if other else old
+                project.state.save_environment(
+                    replace(dev, **fields, version=version, created_at=created)
+                )
             done = clean_up(project.state, project.engine)
             assert "other" in done.environments
 
