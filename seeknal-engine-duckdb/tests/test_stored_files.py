@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from seeknal.dag.manifest import Incremental, Node
 from seeknal.state.intervals import Interval
-from seeknal.workflow.engine import Job, Snapshot, Stored, Workspace
+from seeknal.workflow.engine import Built, Job, Snapshot, Stored, Workspace
 from seeknal_engine_duckdb.engine import DuckDBEngine
 
 DAY = Interval(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC))
@@ -36,28 +35,24 @@ def engine(tmp_path: Path, lake: Path, request: pytest.FixtureRequest) -> Iterat
     engine.close()
 
 
-def no_objection() -> None:
-    pass
-
-
-def build(
-    engine: DuckDBEngine,
-    snapshot: str,
-    function: Callable[..., Any] | None = None,
-    verify: Callable[[], None] = no_objection,
-) -> Stored:
-    config = {"function": "f", "code": ""} if function else {"sql": "select 1 as a"}
-    job = Job(
-        Node("transform.t", config=config), Snapshot("transform.t", snapshot), {}, function, verify
-    )
-    return Stored("transform.t", snapshot, bytes=engine.build(job).bytes)
+def build(engine: DuckDBEngine, snapshot: str) -> Stored:
+    return Stored("transform.t", snapshot, bytes=built(engine, snapshot, "select 1 as a").bytes)
 
 
 def build_part(engine: DuckDBEngine, snapshot: str, value: int = 1) -> Stored:
     sql = f"select {{{{ start }}}}::timestamp as day, {value} as x"
-    node = Node("transform.t", config={"sql": sql}, incremental=Incremental("@daily", "day"))
-    built = engine.build(Job(node, Snapshot("transform.t", snapshot), {}, None, no_objection, DAY))
-    return Stored("transform.t", snapshot, built.part, built.bytes)
+    part = built(engine, snapshot, sql, Incremental("@daily", "day"))
+    return Stored("transform.t", snapshot, part.part, part.bytes)
+
+
+def built(
+    engine: DuckDBEngine, snapshot: str, sql: str, timing: Incremental | None = None
+) -> Built:
+    node = Node("transform.t", config={"sql": sql}, incremental=timing)
+    interval = DAY if timing else None
+    return engine.build(
+        Job(node, Snapshot("transform.t", snapshot), {}, None, lambda: None, interval)
+    )
 
 
 def below(folder: Path) -> list[str]:
