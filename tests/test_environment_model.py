@@ -26,8 +26,8 @@ from tests.projects import ProjectFolder
 from seeknal.errors import RequestError
 from seeknal.state.records import Environment
 from seeknal.workflow import applying, promoting
-from seeknal.workflow.applying import PlanMovedError
 from seeknal.workflow.cleaning import clean_up, delete
+from seeknal.workflow.moved import PlanMovedError
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.proposing import Wanted
 from seeknal.workflow.reading import tables_of

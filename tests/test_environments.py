@@ -17,8 +17,8 @@ from seeknal.dag.manifest import Manifest
 from seeknal.errors import ConflictError, RequestError
 from seeknal.state.backend import create_state_backend
 from seeknal.workflow import applying, cleaning
-from seeknal.workflow.applying import PlanMovedError
 from seeknal.workflow.environment import Environment, EnvironmentManager, EnvironmentPlan
+from seeknal.workflow.moved import PlanMovedError
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.reading import tables_of
 

@@ -13,6 +13,8 @@ from seeknal.errors import RequestError
 PROJECT_FILE = "seeknal_project.yml"
 NODES_FOLDER = "seeknal"
 TARGET_FOLDER = "target"
+PROD = "prod"
+"""The environment that everything is about where nothing else is said."""
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}")
 NAME_RULE = "up to 128 letters, digits, '_' and '-', not beginning with '-'"

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from seeknal.state import refusals
 from seeknal.state.fields import time_text
 from seeknal.state.intervals import Interval, Part, added, merged, removed
-from seeknal.state.locks import LEASE_MS, Lock, acquire, this_process
+from seeknal.state.locks import LEASE_MS, Lock, acquire, lock_on, this_process
 from seeknal.state.records import (
     CompletedIntervals,
     Environment,
@@ -336,7 +336,7 @@ class DatabaseBackend:
     def add_revision(self, revision: Revision) -> None:
         ours = revision.normalized()
         with self._writing() as connection:
-            self._check_fence(f"environment:{ours.environment}")
+            self._check_fence(lock_on(ours.environment))
             if not connection.execute(sql.environment_exists, {"_name": ours.environment}).first():
                 raise refusals.no_environment(ours.environment)
             insert = sql.insert_if_absent(self._dialect, "revisions")
@@ -350,12 +350,12 @@ class DatabaseBackend:
 
     def delete_revisions(self, environment: str, until: int) -> None:
         with self._writing() as connection:
-            self._check_fence(f"environment:{environment}")
+            self._check_fence(lock_on(environment))
             connection.execute(sql.delete_revisions, {"_environment": environment, "until": until})
 
     def _unmoved(self, ours: Environment, *, absent_is_fine: bool) -> Environment | None:
         """What is stored, which must be what was read: two by one name may have one version."""
-        self._check_fence(f"environment:{ours.name}")
+        self._check_fence(lock_on(ours.name))
         stored = self.get_environment(ours.name)
         if stored is None:
             moved = not absent_is_fine

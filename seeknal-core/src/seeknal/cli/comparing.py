@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seeknal.cli.options import AsJson, EnvironmentName, ProjectPath
-from seeknal.cli.words import count
+from seeknal.cli.words import count, way
 from seeknal.errors import some
 
 if TYPE_CHECKING:
@@ -104,9 +104,8 @@ def _of_node(impact: NodeImpact, effect: Effect, node: Node, width: int) -> Iter
         return
     sign = ">" if effect.status == REACHED else "~"
     steps = [step.node_id for step in impact.path[:-1]] if effect.change else []
-    by_way = " > ".join(steps if len(steps) < 5 else [*steps[:2], "...", *steps[-2:]])
-    way = f"  by way of {by_way}" if by_way else ""
-    yield f"{sign} {name}  {effect.change.category.name}{way}"
+    by_way = f"  by way of {way(steps)}" if steps else ""
+    yield f"{sign} {name}  {effect.change.category.name}{by_way}"
     if not effect.change:
         same = "; ".join(message for message, _ in effect.reasons) or "it means the same"
         yield f"    {same}: nothing to compute"

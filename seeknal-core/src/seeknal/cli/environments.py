@@ -15,6 +15,7 @@ from seeknal.cli.differing import diff
 from seeknal.cli.options import AsJson, ProjectPath, Workers
 from seeknal.cli.words import columns, count
 from seeknal.errors import RequestError, some
+from seeknal.names import PROD
 
 if TYPE_CHECKING:
     from seeknal.workflow.environment import Environment
@@ -243,7 +244,7 @@ def delete(
     from seeknal.workflow.open_project import OpenProject
 
     with OpenProject(project) as opened:
-        if not yes and sys.stdin.isatty() and environment != "prod":
+        if not yes and sys.stdin.isatty() and environment != PROD:
             nodes = count(len(opened.environment(environment).pointers), "node")
             if not typer.confirm(f"Delete '{environment}', which shows {nodes}?"):
                 raise typer.Abort

@@ -12,7 +12,7 @@ import typer
 
 from seeknal.cli.inspecting import warn
 from seeknal.cli.options import AsJson, ProjectPath, Select
-from seeknal.cli.words import count
+from seeknal.cli.words import count, way
 
 if TYPE_CHECKING:
     from seeknal.dag.manifest import Manifest
@@ -123,8 +123,7 @@ def _lines(node: PlannedNode, width: int) -> Iterator[str]:
     if node.action == "spare":
         return
     if len(node.path) > 1:
-        steps = node.path if len(node.path) < 6 else [*node.path[:2], "...", *node.path[-2:]]
-        yield f"    by way of {' > '.join(steps[:-1])}"
+        yield f"    by way of {way(node.path[:-1])}"
     if node.intervals:
         yield f"    {_intervals(node)}"
     shown = node.reasons[:_REASONS] if node.change != "added" else []

@@ -17,6 +17,11 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+def way(steps: Sequence[str]) -> str:
+    """`a > b > c`: of a long way, its beginning and its end."""
+    return " > ".join(steps if len(steps) < 5 else [*steps[:2], "...", *steps[-2:]])
+
+
 def count(number: int, what: str, several: str = "") -> str:
     """`1 node`, `2 nodes`."""
     return f"{number:,} {what if number == 1 else several or f'{what}s'}"

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from seeknal.state import refusals
 from seeknal.state.intervals import Interval, Part, added, by_month, joined, merged, removed
-from seeknal.state.locks import LEASE_MS, Lock, acquire, this_process
+from seeknal.state.locks import LEASE_MS, Lock, acquire, lock_on, this_process
 from seeknal.state.records import (
     SCHEMA,
     CompletedIntervals,
@@ -292,7 +292,7 @@ class DocumentBackend(ABC):
     def add_revision(self, revision: Revision) -> None:
         name, ours = revision.environment, revision.normalized()
         with self._writing():
-            self._check_fence(f"environment:{name}")
+            self._check_fence(lock_on(name))
             if self._get(Environment, name) is None:
                 raise refusals.no_environment(name)
             if self._read(_key(ours)):
@@ -306,14 +306,14 @@ class DocumentBackend(ABC):
 
     def delete_revisions(self, environment: str, until: int) -> None:
         with self._writing():
-            self._check_fence(f"environment:{environment}")
+            self._check_fence(lock_on(environment))
             for revision in self.list_revisions(environment):
                 if revision.number <= until:
                     self._delete(*_key(revision))
 
     def _unmoved(self, ours: Environment, *, absent_is_fine: bool) -> Environment | None:
         """What is stored, which must be what was read: two by one name may have one version."""
-        self._check_fence(f"environment:{ours.name}")
+        self._check_fence(lock_on(ours.name))
         stored = self._get(Environment, ours.name)
         if stored is None:
             moved = not absent_is_fine

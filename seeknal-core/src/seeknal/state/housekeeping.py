@@ -65,12 +65,17 @@ def wait_for_cleanup(state: StateBackend) -> None:
         return
     lock = state.acquire_lock(CLEANUP, _CLEANUP_TIMEOUT_MS)
     if lock is None:
-        holder = state.get_lock(CLEANUP)
         raise ConflictError(
-            f"Snapshots are being removed by {holder.holder if holder else 'somebody'}, which "
-            "doesn't end. Try again later."
+            f"Snapshots are being removed by {who_cleans_up(state)}, which doesn't end. Try again "
+            "later."
         )
     lock.release()
+
+
+def who_cleans_up(state: StateBackend) -> str:
+    """Who removes snapshots, for messages."""
+    holder = state.get_lock(CLEANUP)
+    return holder.holder if holder else "somebody"
 
 
 def _over(runs: Iterable[Run]) -> list[Run]:

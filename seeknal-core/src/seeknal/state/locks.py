@@ -93,6 +93,11 @@ def acquire(attempt: Callable[[], Lock | None], timeout_ms: float) -> Lock | Non
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
+def lock_on(environment: str) -> str:
+    """The name of the lock that guards an environment."""
+    return f"environment:{environment}"
+
+
 def this_process() -> str:
     """How the holder of a lock is called."""
     return f"process {os.getpid()} on {platform.node() or 'this machine'}"

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from seeknal.errors import ConflictError, RequestError, some
+from seeknal.errors import ConflictError, RequestError
 from seeknal.names import check_name
 from seeknal.state.backend import StateBackend
+from seeknal.state.locks import lock_on
 from seeknal.state.records import APPLIED, PLANNED, Environment
-from seeknal.workflow.interval_set import IntervalSet
+from seeknal.workflow.moved import PlanMovedError, stored_plan, version_of, what_moved
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.plan import Plan
-from seeknal.workflow.plan_document import EnvironmentPlan, EnvironmentVersion, PlannedNode
-from seeknal.workflow.proposing import Proposal, Wanted, propose, version_of
+from seeknal.workflow.plan_document import EnvironmentPlan
+from seeknal.workflow.proposing import Proposal, Wanted, propose
 from seeknal.workflow.publishing import Publishing, show
-from seeknal.workflow.revisions import as_of, nodes_moved
 from seeknal.workflow.runner import carry_out
 from seeknal.workflow.task import RunInfo, RunSummary
 
 LEASE_MS = 10_000
 """How long an environment seems to be at work after its process died."""
-
-
-class PlanMovedError(RequestError):
-    """A plan was made against something that is no longer so. moved: what, in words."""
-
-    def __init__(self, message: str, moved: Sequence[str]) -> None:
-        self.moved = tuple(moved)
-        super().__init__("\n".join([message, *(f"  {line}" for line in moved)]))
 
 
 def plan_environment(project: OpenProject, wanted: Wanted) -> EnvironmentPlan:
@@ -81,13 +73,6 @@ def _keeps_the_same(environment: Environment, document: EnvironmentPlan) -> bool
     return same and environment.ttl_hours == document.ttl_hours
 
 
-def stored_plan(environment: Environment) -> EnvironmentPlan | None:
-    """The plan that an environment keeps. Raises RequestError when it can't be read."""
-    if environment.plan is None:
-        return None
-    return EnvironmentPlan.from_json(environment.plan, f"What '{environment.name}' keeps")
-
-
 def apply_plan(
     project: OpenProject,
     name: str,
@@ -127,10 +112,9 @@ def _nothing_to_do(document: EnvironmentPlan, seconds: float) -> RunSummary:
 def _only_one(state: StateBackend, name: str) -> Iterator[None]:
     """Be the only one that applies a plan to an environment. Waits as long as one that has died
     may seem to be at it; raises ConflictError when it is alive."""
-    lock_name = f"environment:{name}"
-    lock = state.acquire_lock(lock_name, 1.2 * LEASE_MS, lease_ms=LEASE_MS)
+    lock = state.acquire_lock(lock_on(name), 1.2 * LEASE_MS, lease_ms=LEASE_MS)
     if lock is None:
-        info = state.get_lock(lock_name)
+        info = state.get_lock(lock_on(name))
         holder = f"{info.holder} is" if info else "somebody was just"
         raise ConflictError(f"'{name}' can't be applied now: {holder} at it. Try again later.")
     with lock:
@@ -154,7 +138,7 @@ class _Applying:
         now = None if self._force else document.created_at
         proposal = propose(self._project, wanted, run_id=run.run_id, now=now)
         if not self._force:
-            moved = list(_moved(self._project, document, proposal.document))
+            moved = list(what_moved(self._project.state, document, proposal.document))
             if moved:
                 raise PlanMovedError(
                     f"The plan of '{document.environment}' no longer holds:", [*moved, _ADVICE]
@@ -187,71 +171,3 @@ class _Applying:
 
 
 _ADVICE = "Plan again, or go on all the same with --force."
-
-
-# --- What has moved -------------------------------------------------------------------------
-
-
-def _moved(project: OpenProject, then: EnvironmentPlan, now: EnvironmentPlan) -> Iterator[str]:
-    """What a plan was made against, and is another now: a line each."""
-    before, after = then.against, now.against
-    if then.project != now.project:
-        yield f"it was made for the project '{then.project}', and this is '{now.project}'"
-    old_nodes, new_nodes = before.definitions, after.definitions
-    differ = (
-        i for i in sorted(old_nodes.keys() | new_nodes) if old_nodes.get(i) != new_nodes.get(i)
-    )
-    edited = list(differ)
-    if edited:
-        yield f"the project's files: {some(edited)}"
-    for name in sorted(before.plugins.keys() | after.plugins):
-        old, new = before.plugins.get(name, "not there"), after.plugins.get(name, "not there")
-        if old != new:
-            yield f"{name}: {old} then, {new} now"
-    shown = before.environment, after.environment
-    for name, (old_version, new_version) in (
-        (then.environment, shown),
-        (then.base or now.base or "", (before.base, after.base)),
-    ):
-        how = how_it_moved(project.state, old_version, new_version)
-        if how:
-            yield f"'{name}' {how}"
-    yield from _more_to_compute(then, now)
-
-
-def how_it_moved(
-    state: StateBackend, then: EnvironmentVersion | None, now: EnvironmentVersion | None
-) -> str | None:
-    """How an environment is another one than it was, in words; None when it isn't."""
-    if then == now:
-        return None
-    if then is None or now is None:
-        return "is there now" if then is None else "is gone"
-    if then.created_at != now.created_at:
-        return "was deleted and made anew"
-    current = state.get_environment(now.name) or Environment(now.name)
-    steps = f"has moved from revision {then.revision} to {now.revision}"
-    try:
-        before = as_of(current, state.list_revisions(now.name), then.revision)
-    except RequestError:
-        return steps
-    moved = nodes_moved(before, current)
-    return f"{steps}: {some(list(moved))}" if moved else None
-
-
-def _more_to_compute(then: EnvironmentPlan, now: EnvironmentPlan) -> Iterator[str]:
-    planned = {node.node: node for node in then.nodes}
-    for node in now.of_action("compute"):
-        before = planned.get(node.node)
-        if before is None or before.action != "compute" or _adds_time(before, node):
-            yield f"{node.node} must be computed now, and the plan doesn't say so: {node.why}"
-        elif _content(then, node) != _content(now, node):
-            yield f"the data of {node.node} has changed"
-
-
-def _content(plan: EnvironmentPlan, node: PlannedNode) -> str | None:
-    return plan.against.contents.get(node.node)
-
-
-def _adds_time(before: PlannedNode, after: PlannedNode) -> bool:
-    return bool(IntervalSet(after.intervals) - IntervalSet(before.intervals))

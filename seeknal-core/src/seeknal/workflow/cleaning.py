@@ -17,13 +17,12 @@ from typing import NamedTuple
 
 from seeknal.dag.fingerprint import is_incremental
 from seeknal.errors import ConflictError, RequestError, did_you_mean
-from seeknal.names import check_name
+from seeknal.names import PROD, check_name
 from seeknal.state.backend import StateBackend
-from seeknal.state.housekeeping import CLEANUP, close_abandoned_runs
-from seeknal.state.locks import Lock
+from seeknal.state.housekeeping import CLEANUP, close_abandoned_runs, who_cleans_up
+from seeknal.state.locks import Lock, lock_on
 from seeknal.state.records import Environment
 from seeknal.workflow.engine import Engine, Stored
-from seeknal.workflow.proposing import PROD
 from seeknal.workflow.revisions import snapshots_before
 
 LEASE_MS = 10_000
@@ -92,7 +91,7 @@ def delete(state: StateBackend, name: str) -> Environment:
     if found is None:
         names = [e.name for e in state.list_environments() if e.name != PROD]
         raise RequestError(f"There is no environment '{name}'.{did_you_mean(name, names)}")
-    holder = state.get_lock(f"environment:{name}")
+    holder = state.get_lock(lock_on(name))
     if holder:
         raise ConflictError(f"'{name}' can't be deleted now: {holder.holder} is at it.")
     state.delete_environment(found)
@@ -107,7 +106,7 @@ def expired(state: StateBackend, now: datetime | None = None) -> list[Environmen
         for environment in state.list_environments()
         if (end := expires_at(environment)) is not None
         and end <= now
-        and not state.get_lock(f"environment:{environment.name}")
+        and not state.get_lock(lock_on(environment.name))
     ]
 
 
@@ -124,10 +123,7 @@ def clean_up(state: StateBackend, engine: Engine, *, dry_run: bool = False) -> C
         return Cleanup(names, _unreached(engine, reached))
     lock = state.acquire_lock(CLEANUP, 1.2 * LEASE_MS, lease_ms=LEASE_MS)
     if lock is None:
-        holder = state.get_lock(CLEANUP)
-        raise ConflictError(
-            f"Snapshots are being removed already, by {holder.holder if holder else 'somebody'}."
-        )
+        raise ConflictError(f"Snapshots are being removed already, by {who_cleans_up(state)}.")
     with lock:
         close_abandoned_runs(state)
         names = _delete_expired(state)

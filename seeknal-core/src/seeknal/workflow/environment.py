@@ -23,6 +23,7 @@ from seeknal.workflow import applying, cleaning, promoting
 from seeknal.workflow.cleaning import Cleanup
 from seeknal.workflow.engine import Engine
 from seeknal.workflow.executor import Executor
+from seeknal.workflow.moved import stored_plan
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.plan_document import EnvironmentPlan
 from seeknal.workflow.promoting import Promotion
@@ -63,7 +64,7 @@ class Environment:
     def plan(self) -> EnvironmentPlan | None:
         """The last plan that was made for it. Raises RequestError when another version of Seeknal
         made it."""
-        return applying.stored_plan(self._record)
+        return stored_plan(self._record)
 
     @property
     def expires_at(self) -> datetime | None:

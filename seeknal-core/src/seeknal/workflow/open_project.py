@@ -63,7 +63,7 @@ class OpenProject:
         """Use these instead of what the project's files and settings say. Whoever made them closes
         them."""
         if manifest is not None:
-            self.__dict__["_loaded"] = Loaded(manifest)
+            self._loaded = Loaded(manifest)
         if state is not None:
             state.initialize()
         parts = {"state": state, "engine": engine, "executor": executor}

@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from seeknal.errors import RequestError, some
+from seeknal.files import write_beside
 
 Action = Literal["compute", "reuse", "spare", "leave", "wait", "remove"]
 Change = Literal["added", "edited", "reached", "removed"]
@@ -147,8 +148,6 @@ class EnvironmentPlan(_Model):
 
     def save(self, path: str | Path) -> None:
         """Write as JSON."""
-        from seeknal.files import write_beside
-
         write_beside(Path(path), self.model_dump_json(indent=2) + "\n")
 
     @classmethod

@@ -13,8 +13,7 @@ from seeknal.errors import RequestError, did_you_mean
 from seeknal.names import check_name
 from seeknal.state.backend import StateBackend
 from seeknal.state.records import APPLIED, PLANNED, PROMOTED, Environment, Revision
-from seeknal.workflow.applying import PlanMovedError, how_it_moved, stored_plan
-from seeknal.workflow.proposing import version_of
+from seeknal.workflow.moved import PlanMovedError, how_it_moved, stored_plan, version_of
 from seeknal.workflow.revisions import KEPT, as_of, nodes_moved, save
 
 _ROLLBACK = "rollback to "

@@ -9,31 +9,30 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from seeknal.dag.diff import told
-from seeknal.dag.impact import REACHED
+from seeknal.dag.impact import ADDED, REACHED, Effect
 from seeknal.dag.manifest import Node
 from seeknal.errors import RequestError, did_you_mean
 from seeknal.hookspecs import CLASSIFIER, ENGINE, SCHEDULER
-from seeknal.names import check_name
+from seeknal.names import PROD, check_name
 from seeknal.state.intervals import Interval
 from seeknal.state.records import Environment
 from seeknal.workflow.estimates import Estimate, estimates
 from seeknal.workflow.interval_set import IntervalSet
+from seeknal.workflow.moved import version_of
 from seeknal.workflow.open_project import OpenProject
-from seeknal.workflow.plan import Circumstances, Plan, make_plan
+from seeknal.workflow.plan import Plan, make_plan
 from seeknal.workflow.plan_document import (
     Action,
     EnvironmentPlan,
-    EnvironmentVersion,
     MadeAgainst,
     PlannedNode,
     PlannedReason,
 )
 from seeknal.workflow.revisions import KEPT
-from seeknal.workflow.runner import new_run_id, selected_nodes
+from seeknal.workflow.runner import circumstances, new_run_id
 from seeknal.workflow.standing import Standing, definition_text
 from seeknal.workflow.task import Task
 
-PROD = "prod"
 TTL_HOURS = 168.0
 
 
@@ -77,17 +76,11 @@ def propose(
         shown = replace(shown, **{field: getattr(base, field) for field in KEPT})
     manifest = project.manifest
     standing = project.standing(shown)
-    given = Circumstances(
-        root=project.root,
-        run_id=run_id,
-        selected=selected_nodes(project, wanted.select),
-        engine=project.engine,
-        contents=project.contents,
-        held=project.state.get_parts,
-        scheduler=project.scheduler,
-        now=now,
-        judge=lambda: project.judge,
-        impact=project.settings.impact,
+    given = circumstances(
+        project,
+        run_id,
+        wanted.select,
+        now,
         base=None if is_new else base,
         followed=base.pointers if base else {},
     )
@@ -147,17 +140,6 @@ def _ttl(wanted: Wanted, stored: Environment | None) -> float | None:
     if wanted.ttl_hours is not None:
         return wanted.ttl_hours
     return stored.ttl_hours if stored and stored.pointers else TTL_HOURS
-
-
-def version_of(environment: Environment | None) -> EnvironmentVersion | None:
-    """None for one that shows nothing."""
-    if environment is None or not environment.pointers:
-        return None
-    return EnvironmentVersion(
-        name=environment.name,
-        created_at=environment.created_at,
-        revision=environment.revision,
-    )
 
 
 def _digest(text: str) -> str:
@@ -253,20 +235,23 @@ class _Document:
     ) -> PlannedNode:
         effect = self._diff.effects.get(node.id) if self._diff else None
         impact = self._diff.impact(node.id) if self._diff and effect else None
+        reasons = impact.reasons if impact else ()
         tasks = self._tasks[node.id]
         intervals = [task.interval for task in tasks if task.interval]
         rows, seconds = expected.of(len(tasks)) if expected else (None, None)
-        reasons = [
-            PlannedReason(message=message, place=_place(node, line))
-            for message, line in (impact.reasons if impact else ())
-        ]
+        if action == "compute":
+            why = "; ".join(self._reasons_to_compute(node, effect, intervals))
+        elif action == "spare":
+            why = "; ".join(reason.message for reason in reasons) or "it means the same"
+        else:
+            why = self._why_not_computed(node.id, action, where)
         return PlannedNode(
             node=node.id,
             action=action,
-            why=self._why(node, action, intervals, where),
+            why=why,
             change=effect.status if effect else None,  # type: ignore[arg-type]
             category=effect.change.category.value if effect else None,
-            reasons=reasons,
+            reasons=[PlannedReason(message=m, place=_place(node, line)) for m, line in reasons],
             path=[step.node_id for step in impact.path] if impact else [],
             intervals=[(one.start, one.end) for one in IntervalSet(intervals)],
             batches=len(tasks),
@@ -274,33 +259,23 @@ class _Document:
             seconds=seconds,
         )
 
-    def _why(
-        self,
-        node: Node,
-        action: Action,
-        intervals: Sequence[Interval],
-        where: Mapping[str, str],
-    ) -> str:
+    def _why_not_computed(self, node_id: str, action: Action, where: Mapping[str, str]) -> str:
         if action == "wait":
-            return self._plan.waiting[node.id]
+            return self._plan.waiting[node_id]
         if action == "leave":
             return "it is not selected"
-        if action == "spare":
-            reasons = self._diff.impact(node.id).reasons if self._diff else ()
-            return "; ".join(reason.message for reason in reasons) or "it means the same"
-        if action == "reuse":
-            other = where.get(node.id)
-            return f"'{other}' shows it" if other else "it has been computed before"
-        return "; ".join(self._reasons_to_compute(node, intervals))
+        other = where.get(node_id)
+        return f"'{other}' shows it" if other else "it has been computed before"
 
-    def _reasons_to_compute(self, node: Node, intervals: Sequence[Interval]) -> Iterator[str]:
-        effect = self._diff.effects.get(node.id) if self._diff else None
+    def _reasons_to_compute(
+        self, node: Node, effect: Effect | None, intervals: Sequence[Interval]
+    ) -> Iterator[str]:
         shown = self._shown.pointers.get(node.id)
         if effect and effect.change:
             if effect.status == REACHED:
                 yield " and ".join(f"of {i} {told(c)}" for i, c in effect.inputs.items())
             else:
-                yield "it is new" if effect.status == "added" else told(effect.change)
+                yield "it is new" if effect.status == ADDED else told(effect.change)
         elif shown is None:
             yield "it has never been computed"
         elif not intervals and shown == self._tasks[node.id][0].snapshot:

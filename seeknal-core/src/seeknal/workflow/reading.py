@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from seeknal.dag.fingerprint import is_incremental
 from seeknal.errors import ConflictError, RequestError, did_you_mean
-from seeknal.names import check_name
+from seeknal.names import PROD, check_name
 from seeknal.state.backend import StateBackend
 from seeknal.state.records import PLANNED, Environment
 from seeknal.workflow.engine import Snapshot
@@ -28,7 +28,7 @@ def tables_of(project: OpenProject, environment: str) -> dict[str, Snapshot]:
         command = (
             f"seeknal env apply {environment}"
             if planned
-            else "seeknal run" + (f" --env {environment}" if environment != "prod" else "")
+            else "seeknal run" + (f" --env {environment}" if environment != PROD else "")
         )
         raise RequestError(
             f"Nothing has been computed in '{environment}'.{did_you_mean(environment, names)} "

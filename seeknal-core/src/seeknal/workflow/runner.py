@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import FrameType
+from typing import Any
 
 from seeknal import hookspecs
 from seeknal.dag.selectors import select
@@ -152,12 +153,12 @@ def _pinned(project: OpenProject, run: RunInfo, planned: Planned) -> tuple[Envir
 
 def _unshown(state: StateBackend, plan: Plan, summary: RunSummary) -> dict[str, str]:
     """What a run has written, or begun, and its environment doesn't show."""
-    environment = state.get_environment(plan.environment)
-    pointers = environment.pointers if environment else {}
     written = {task.node_id: task.snapshot for task in plan.tasks if task.snapshot}
     results = summary.results.values()
     written |= {r.node_id: r.snapshot for r in results if r.status == "success"}
     written |= {i: plan.snapshots[i] for i in plan.reused}
+    environment = state.get_environment(plan.environment) if written else None
+    pointers = environment.pointers if environment else {}
     return {i: snapshot for i, snapshot in written.items() if pointers.get(i) != snapshot}
 
 
@@ -184,21 +185,34 @@ def _refreshed(
 def _plan(project: OpenProject, environment: Environment, request: RunRequest, run_id: str) -> Plan:
     if request.start and request.end:
         range_of(request.start, request.end, project.settings.timezone)
-    given = Circumstances(
-        root=project.root,
-        run_id=run_id,
-        selected=selected_nodes(project, request.select),
-        engine=project.engine,
-        contents=project.contents,
-        held=project.state.get_parts,
-        scheduler=project.scheduler,
-        now=datetime.now(UTC),
-        judge=lambda: project.judge,
-        impact=project.settings.impact,
+    given = circumstances(
+        project,
+        run_id,
+        request.select,
+        datetime.now(UTC),
         bounds=(request.start, request.end),
         batch_size=request.batch_size,
     )
     return make_plan(project.manifest, environment, given)
+
+
+def circumstances(
+    project: OpenProject, run_id: str, selector: str | None, now: datetime, **more: Any
+) -> Circumstances:
+    """What a plan is made in, in a project. more: other fields of `Circumstances`."""
+    return Circumstances(
+        root=project.root,
+        run_id=run_id,
+        selected=selected_nodes(project, selector),
+        engine=project.engine,
+        contents=project.contents,
+        held=project.state.get_parts,
+        scheduler=project.scheduler,
+        now=now,
+        judge=lambda: project.judge,
+        impact=project.settings.impact,
+        **more,
+    )
 
 
 def _alive(state: StateBackend, run: RunInfo) -> Lock:
