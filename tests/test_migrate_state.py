@@ -21,7 +21,7 @@ import pytest
 from seeknal.errors import ConflictError, StateError
 from seeknal.state.backend import StateBackend, create_state_backend
 from seeknal.state.migration import compare, migrate, take_inventory
-from seeknal.state.records import Environment, Record, Revision
+from seeknal.state.records import Environment, Holding, Record, Revision
 from seeknal.testing import MemoryBackend
 
 SEEKNAL = str(Path(sys.executable).with_name("seeknal"))
@@ -57,6 +57,8 @@ def fill(backend: StateBackend, runs: int = 3) -> None:
         backend.save_environment(Environment("prod"))
         for environment, number in (("dev", 1), ("dev", 2), ("prod", 1)):
             backend.add_revision(Revision(environment, number, started, "é", '{"a": "s"}'))
+        for pointer in ("s-1", "s-2"):
+            backend.add_holding(Holding("b/c", pointer, "é"))
 
 
 def contents(backend: StateBackend) -> dict[tuple[type[Record], tuple[str, ...]], bytes]:
@@ -78,8 +80,9 @@ def test_everything_arrives(source: str, target: str, tmp_path: Path) -> None:
             ("interval ledgers", 2, 2, True),
             ("environments", 2, 2, True),
             ("environment revisions", 3, 3, True),
+            ("shown intervals", 2, 2, True),
         ]
-        assert told == [(n, 19) for n in range(20)]
+        assert told == [(n, 21) for n in range(22)]
         migrate(old, new)
         assert contents(new) == before
         new.create_run("goes-on")
@@ -93,10 +96,11 @@ def test_state_that_is_behind_the_source_is_not_taken_for_its_own(tmp_path: Path
     new.set_node_state("r1", "theirs")
     new.update_run("r2", status="failed")
     new.add_revision(Revision("dev", 3))
+    new.add_holding(Holding("b", "s-1", "theirs"))
     theirs = contents(new)
     with pytest.raises(ConflictError) as error:
         migrate(old, new)
-    for kind in ("runs", "node states", "environment revisions"):
+    for kind in ("runs", "node states", "environment revisions", "shown intervals"):
         assert f"{kind} too many: 1" in str(error.value)
     for told in ("runs other: 1", "--overwrite"):
         assert told in str(error.value)

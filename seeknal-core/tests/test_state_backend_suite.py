@@ -86,6 +86,8 @@ FAULTS = {
         self._delete("environments", environment.name)""",
     "S42": """def list_ledgers(self):
         return [("a", ""), ("a", "t"), ("b", "s")]""",
+    "S43": """def list_holdings(self):
+        return [("a", "p"), ("a", "q"), ("b", "p")]""",
     "S31": """def records(self):
         for record in super().records():
             if not hasattr(record, "parts"):

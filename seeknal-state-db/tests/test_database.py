@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from seeknal.errors import ConflictError, StateError
 from seeknal.state.backend import StateBackend, create_state_backend
-from seeknal.state.records import Environment, NodeState, Revision, Run
+from seeknal.state.records import Environment, Holding, NodeState, Revision, Run
 from seeknal_state_db import schema, statements
 from seeknal_state_db.backend import DatabaseBackend
 from seeknal_state_db.schema import STEPS, version_of
@@ -174,6 +174,7 @@ BROUGHT_BY = {
         "runs": ("pins",),
         "node_states": ("tasks",),
     },
+    4: {},
 }
 """Columns of tables, by the version in which they came."""
 
@@ -183,7 +184,9 @@ def make_older(backend: DatabaseBackend, version: int) -> None:
     with backend._db.writing() as connection:
         own = schema.schema_of(connection.dialect)
         place = f"{own}." if own else ""
-        connection.exec_driver_sql(f"DROP TABLE {place}revisions")
+        for table, came in (("revisions", 3), ("holdings", 4)):
+            if came > version:
+                connection.exec_driver_sql(f"DROP TABLE {place}{table}")
         for later in range(version + 1, len(STEPS) + 1):
             for table, columns in BROUGHT_BY[later].items():
                 for column in columns:
@@ -223,6 +226,17 @@ def test_tables_without_what_environments_were_are_upgraded(backend: DatabaseBac
     assert backend.list_revisions("dev") == [Revision("dev", 1, march)]
     assert backend.get_run("r") == Run("r", started_at=january, pins={"a": ""})
     assert backend.list_node_states("r") == [NodeState("r", "n", rows=1, tasks=3)]
+
+
+def test_tables_without_what_pointers_show_are_upgraded(backend: DatabaseBackend) -> None:
+    dev = backend.save_environment(Environment("dev", {"a": "1"}))
+    backend.add_revision(Revision("dev", 1))
+    make_older(backend, 3)
+    backend.initialize()
+    assert backend.get_environment("dev") == dev
+    assert len(backend.list_revisions("dev")) == 1
+    backend.add_holding(Holding("a", "1", "parts"))
+    assert backend.list_holdings() == [("a", "1")]
 
 
 def test_an_upgrade_that_fails_changes_nothing(

@@ -19,6 +19,7 @@ from seeknal.state.locks import LEASE_MS, Lock, acquire, lock_on, this_process
 from seeknal.state.records import (
     CompletedIntervals,
     Environment,
+    Holding,
     LockInfo,
     NodeState,
     Record,
@@ -303,6 +304,27 @@ class DatabaseBackend:
         with self._reading() as connection:
             return [(node_id, snapshot) for node_id, snapshot in connection.execute(sql.ledgers)]
 
+    def add_holding(self, holding: Holding) -> None:
+        ours = holding.normalized()
+        for name in ours.key:
+            check_id(name, "what a pointer shows")
+        with self._writing() as connection:
+            connection.execute(sql.upsert(self._dialect, "holdings", ("parts",)), values_of(ours))
+
+    def get_holding(self, node_id: str, pointer: str) -> Holding | None:
+        key = {"_node_id": node_id, "_pointer": pointer}
+        with self._reading() as connection:
+            row = connection.execute(sql.get_holding, key).one_or_none()
+        return Holding(**row._mapping) if row else None
+
+    def list_holdings(self) -> list[tuple[str, str]]:
+        with self._reading() as connection:
+            return [(node_id, pointer) for node_id, pointer in connection.execute(sql.holding_keys)]
+
+    def delete_holding(self, node_id: str, pointer: str) -> None:
+        with self._writing() as connection:
+            connection.execute(sql.delete_holding, {"_node_id": node_id, "_pointer": pointer})
+
     # --- Environments -----------------------------------------------------------------------
 
     def get_environment(self, name: str) -> Environment | None:
@@ -462,6 +484,9 @@ class DatabaseBackend:
             yield from self.list_revisions(environment.name)
         for node_id, snapshot in self.list_ledgers():
             yield CompletedIntervals(node_id, snapshot, tuple(self.get_parts(node_id, snapshot)))
+        with self._reading() as connection:
+            rows = connection.execute(sql.list_holdings).all()
+        yield from (Holding(**row._mapping) for row in rows)
 
     def restore(self, records: Iterable[Record]) -> None:
         with self._writing() as connection:
@@ -477,6 +502,8 @@ class DatabaseBackend:
                 elif isinstance(record, Revision):
                     names = tuple(n for n in values if n not in record.keys)
                     connection.execute(sql.upsert(self._dialect, "revisions", names), values)
+                elif isinstance(record, Holding):
+                    self.add_holding(record)
                 elif isinstance(record, CompletedIntervals):
                     key = ledger_key(record.node_id, record.snapshot)
                     connection.execute(sql.delete_ledger, key)

@@ -95,6 +95,14 @@ intervals = sa.Table(
     sa.Column("part", sa.Text, nullable=False, comment="what holds this time"),
 )
 
+holdings = sa.Table(
+    "holdings",
+    tables,
+    sa.Column("node_id", Name, primary_key=True),
+    sa.Column("pointer", Name, primary_key=True),
+    sa.Column("parts", sa.Text, nullable=False, comment="what the pointer shows"),
+)
+
 environments = sa.Table(
     "environments",
     tables,
@@ -176,6 +184,10 @@ def _add_what_environments_were(connection: sa.Connection) -> None:
     revisions.create(connection, checkfirst=True)
 
 
+def _add_what_pointers_show(connection: sa.Connection) -> None:
+    holdings.create(connection, checkfirst=True)
+
+
 def _add_columns(connection: sa.Connection, table: sa.Table, *names: str) -> None:
     """Those that are not there yet: a table that was just made has them."""
     dialect = connection.dialect
@@ -192,6 +204,7 @@ STEPS: Sequence[Callable[[sa.Connection], None]] = (
     _create,
     _add_what_pointers_stand_for,
     _add_what_environments_were,
+    _add_what_pointers_show,
 )
 """Each brings the tables from the version that is its index to the next one."""
 

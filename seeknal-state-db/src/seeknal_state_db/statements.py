@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from seeknal_state_db.schema import (
     environments,
+    holdings,
     intervals,
     locks,
     node_states,
@@ -23,7 +24,16 @@ P = sa.bindparam
 
 TABLES = {
     table.name: table
-    for table in (runs, node_states, intervals, environments, pointers, revisions, locks)
+    for table in (
+        runs,
+        node_states,
+        intervals,
+        holdings,
+        environments,
+        pointers,
+        revisions,
+        locks,
+    )
 }
 
 OF_POINTERS = {
@@ -113,6 +123,12 @@ ledgers = (
 )
 delete_part = intervals.delete().where(_of_ledger, equal(intervals.c.start_at))
 delete_ledger = intervals.delete().where(_of_ledger)
+
+_of_pointer = equal(holdings.c.node_id, holdings.c.pointer)
+get_holding = sa.select(holdings).where(_of_pointer)
+list_holdings = sa.select(holdings).order_by(holdings.c.node_id, holdings.c.pointer)
+delete_holding = holdings.delete().where(_of_pointer)
+holding_keys = list_holdings.with_only_columns(holdings.c.node_id, holdings.c.pointer)
 
 list_environments = sa.select(environments).order_by(environments.c.name)
 get_environment = list_environments.where(equal(environments.c.name))

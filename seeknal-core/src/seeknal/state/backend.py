@@ -9,7 +9,15 @@ from typing import Any, Protocol
 
 from seeknal.state.intervals import Interval, Part
 from seeknal.state.locks import LEASE_MS, Lock
-from seeknal.state.records import Environment, LockInfo, NodeState, Record, Revision, Run
+from seeknal.state.records import (
+    Environment,
+    Holding,
+    LockInfo,
+    NodeState,
+    Record,
+    Revision,
+    Run,
+)
 
 
 class StateBackend(Protocol):
@@ -109,6 +117,18 @@ class StateBackend(Protocol):
     def list_ledgers(self) -> list[tuple[str, str]]:
         """Ids of nodes and snapshots for which any time is recorded, sorted; an empty id for what
         was recorded without a snapshot."""
+
+    def add_holding(self, holding: Holding) -> None:
+        """Store what a pointer shows; harmless when that is there already."""
+
+    def get_holding(self, node_id: str, pointer: str) -> Holding | None:
+        """What a pointer shows, or None."""
+
+    def list_holdings(self) -> list[tuple[str, str]]:
+        """Ids of nodes and pointers of all that pointers show, sorted."""
+
+    def delete_holding(self, node_id: str, pointer: str) -> None:
+        """Forget what a pointer shows; harmless without it."""
 
     # --- Environments
 

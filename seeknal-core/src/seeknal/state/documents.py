@@ -17,6 +17,7 @@ from seeknal.state.records import (
     SCHEMA,
     CompletedIntervals,
     Environment,
+    Holding,
     LockInfo,
     NodeState,
     Record,
@@ -35,7 +36,7 @@ Key = tuple[str, ...]
     ("runs", run id)                                  ("environments", name)
     ("nodes", run id, node id)                        ("locks", name)
     ("intervals", node id, snapshot, month)           ("revisions", environment, number)
-    ("about", "schema" or "tokens")
+    ("holdings", node id, pointer)                   ("about", "schema" or "tokens")
 """
 Document = Mapping[str, Any]
 """As JSON can hold it."""
@@ -262,6 +263,26 @@ class DocumentBackend(ABC):
             months = [CompletedIntervals.from_dict(d) for d in self._documents("intervals")]
         return sorted({(month.node_id, month.snapshot) for month in months})
 
+    def add_holding(self, holding: Holding) -> None:
+        ours = holding.normalized()
+        for name in ours.key:
+            check_id(name, "what a pointer shows")
+        with self._writing():
+            self._put(ours)
+
+    def get_holding(self, node_id: str, pointer: str) -> Holding | None:
+        with self._reading():
+            return self._get(Holding, node_id, pointer)
+
+    def list_holdings(self) -> list[tuple[str, str]]:
+        with self._reading():
+            found = [Holding.from_dict(d) for d in self._documents("holdings")]
+        return sorted((holding.node_id, holding.pointer) for holding in found)
+
+    def delete_holding(self, node_id: str, pointer: str) -> None:
+        with self._writing():
+            self._delete("holdings", node_id, pointer)
+
     # --- Environments -----------------------------------------------------------------------
 
     def get_environment(self, name: str) -> Environment | None:
@@ -400,6 +421,9 @@ class DocumentBackend(ABC):
                 ledgers.setdefault(month.key, []).extend(month.parts)
         for (node_id, snapshot), parts in sorted(ledgers.items()):
             yield CompletedIntervals(node_id, snapshot, tuple(joined(parts)))
+        with self._reading():
+            holdings = [Holding.from_dict(d) for d in self._documents("holdings")]
+        yield from sorted(holdings, key=lambda holding: holding.key)
 
     def restore(self, records: Iterable[Record]) -> None:
         with self._writing():
@@ -438,6 +462,7 @@ _ROOMS: dict[type[Record], str] = {
     NodeState: "nodes",
     Environment: "environments",
     Revision: "revisions",
+    Holding: "holdings",
     LockInfo: "locks",
 }
 _SCHEMA_KEY = ("about", "schema")

@@ -11,7 +11,15 @@ from typing import Any
 
 from seeknal.errors import ConflictError, StateError
 from seeknal.state.backend import StateBackend
-from seeknal.state.records import CompletedIntervals, Environment, NodeState, Record, Revision, Run
+from seeknal.state.records import (
+    CompletedIntervals,
+    Environment,
+    Holding,
+    NodeState,
+    Record,
+    Revision,
+    Run,
+)
 
 KINDS: Mapping[type[Record], str] = {
     Run: "runs",
@@ -19,6 +27,7 @@ KINDS: Mapping[type[Record], str] = {
     CompletedIntervals: "interval ledgers",
     Environment: "environments",
     Revision: "environment revisions",
+    Holding: "shown intervals",
 }
 
 Inventory = Mapping[tuple[type[Record], tuple[Any, ...]], bytes]
@@ -157,6 +166,8 @@ def _empty(target: StateBackend) -> None:
         elif isinstance(record, CompletedIntervals):
             ends = record.parts[0].start, record.parts[-1].end
             target.remove_intervals(record.node_id, record.snapshot, *ends)
+        elif isinstance(record, Holding):
+            target.delete_holding(record.node_id, record.pointer)
 
 
 def _counted(

@@ -11,9 +11,10 @@ from seeknal.errors import RequestError, StateError, did_you_mean
 from seeknal.state.fields import Kind, kind_of, text
 from seeknal.state.intervals import Part
 
-SCHEMA = 3
+SCHEMA = 4
 """The version of what records look like. 2 brought intervals, locks, and this version itself; 3
-what environments were before, their status and plan, and what runs pin."""
+what environments were before, their status and plan, and what runs pin; 4 what pointers of
+incremental nodes show."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,21 @@ class CompletedIntervals(Record):
     node_id: str
     snapshot: str
     parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True)
+class Holding(Record):
+    """What an environment's pointer to an incremental node shows: it never changes.
+
+    pointer: names it, by what it holds. parts: the parts of a snapshot that it shows, as text.
+    """
+
+    what: ClassVar[str] = "What a pointer shows"
+    keys: ClassVar[tuple[str, ...]] = ("node_id", "pointer")
+
+    node_id: str
+    pointer: str
+    parts: str
 
 
 PLANNED, APPLIED, PROMOTED = "planned", "applied", "promoted"

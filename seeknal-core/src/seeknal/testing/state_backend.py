@@ -21,6 +21,7 @@ from seeknal.state.locks import Lock
 from seeknal.state.records import (
     CompletedIntervals,
     Environment,
+    Holding,
     NodeState,
     Record,
     Revision,
@@ -552,6 +553,27 @@ class StateBackendSuite(Suite):
         backend.remove_intervals("b", "s", *day(1, 31))
         assert backend.list_ledgers() == [("a", ""), ("a", "t")]
 
+    def test_what_pointers_show_is_kept(self, backend: StateBackend) -> None:
+        """S43"""
+        assert backend.list_holdings() == []
+        shown = [
+            Holding("b", "p", "é" * 300_000),
+            Holding("a", "q", ""),
+            Holding("a", "p", "one"),
+        ]
+        for holding in shown:
+            backend.add_holding(holding)
+        backend.add_holding(shown[2])
+        assert backend.list_holdings() == [("a", "p"), ("a", "q"), ("b", "p")]
+        assert [backend.get_holding(*holding.key) for holding in shown] == shown
+        assert backend.get_holding("b", "q") is None
+        backend.delete_holding("a", "p")
+        backend.delete_holding("a", "p")
+        assert backend.list_holdings() == [("a", "q"), ("b", "p")]
+        assert backend.get_holding("a", "p") is None
+        with pytest.raises(RequestError):
+            backend.add_holding(Holding("a", "", "none"))
+
     # --- Transactions -----------------------------------------------------------------------
 
     def test_a_transaction_lands_whole(self, backend: StateBackend) -> None:
@@ -560,7 +582,7 @@ class StateBackendSuite(Suite):
             fill(backend)
             seen = contents(backend)
         assert contents(backend) == seen
-        assert len(seen) == 9
+        assert len(seen) == 10
 
     def test_a_transaction_that_fails_leaves_nothing(self, backend: StateBackend) -> None:
         """S20"""
@@ -581,6 +603,8 @@ class StateBackendSuite(Suite):
                 backend.save_environment(replace(dev, pointers={}))
                 backend.add_revision(Revision("dev", 2))
                 backend.delete_revisions("dev", 1)
+                backend.add_holding(Holding("b", "s-1", "two"))
+                backend.delete_holding("a", "s-1")
                 backend.save_environment(Environment("stage"))
                 assert contents(backend) != before
                 raise KeyError("on purpose")
@@ -613,6 +637,9 @@ class StateBackendSuite(Suite):
             backend.add_revision(Revision("dev", 2, JANUARY))
             backend.delete_revisions("dev", 1)
             assert backend.list_revisions("dev") == [Revision("dev", 2, JANUARY)]
+            backend.add_holding(Holding("m", "p", "parts"))
+            assert backend.list_holdings() == [("m", "p")]
+            assert backend.get_holding("m", "p") == Holding("m", "p", "parts")
             backend.delete_environment(dev)
             assert backend.list_revisions("dev") == []
         assert backend.list_node_states("old") == [NodeState("old", "m", "success", rows=3)]
@@ -793,7 +820,7 @@ class StateBackendSuite(Suite):
         before = contents(backend)
         with backend.transaction():
             records = list(backend.records())
-        assert len(records) == len(before) == 9
+        assert len(records) == len(before) == 10
         runs = [r.run_id for r in records if isinstance(r, Run)]
         for record in records:
             if isinstance(record, NodeState):
@@ -1083,7 +1110,7 @@ class StateBackendSuite(Suite):
 
 
 def fill(backend: StateBackend) -> None:
-    """Two runs, three node states, two ledgers, one environment with a revision."""
+    """Two runs, three node states, two ledgers, one holding, one environment with a revision."""
     for run_id in ("r1", "r2"):
         backend.create_run(run_id, environment="dev", started_at=JANUARY, counts={"x": 1})
         backend.set_node_state(run_id, "a", status="success", snapshot="s", rows=1)
@@ -1093,6 +1120,7 @@ def fill(backend: StateBackend) -> None:
     backend.add_completed_interval("r2", "b", *day(5), snapshot="s")
     backend.save_environment(Environment("dev", {"a": "s"}, {"a": "r1"}, revision=1))
     backend.add_revision(Revision("dev", 1, JANUARY, "run r1"))
+    backend.add_holding(Holding("a", "s-1", "one"))
 
 
 def contents(backend: StateBackend) -> dict[tuple[type[Record], tuple[str, ...]], Record]:

@@ -17,6 +17,7 @@ from seeknal.state.intervals import Interval, Part
 from seeknal.state.records import (
     CompletedIntervals,
     Environment,
+    Holding,
     NodeState,
     Record,
     Revision,
@@ -38,6 +39,7 @@ class Model:
         self.hours: dict[tuple[str, str], dict[int, str]] = {}
         self.environments: dict[str, Environment] = {}
         self.revisions: dict[tuple[str, int], Revision] = {}
+        self.holdings: dict[tuple[str, str], Holding] = {}
 
     def create_run(self, run_id: str, **fields: Any) -> None:
         if run_id in self.runs:
@@ -146,6 +148,15 @@ class Model:
     def list_ledgers(self) -> list[tuple[str, str]]:
         return sorted(key for key, hours in self.hours.items() if hours)
 
+    def add_holding(self, holding: Holding) -> None:
+        self.holdings[holding.node_id, holding.pointer] = holding
+
+    def list_holdings(self) -> list[tuple[str, str]]:
+        return sorted(self.holdings)
+
+    def delete_holding(self, node_id: str, pointer: str) -> None:
+        self.holdings.pop((node_id, pointer), None)
+
     def _need(self, run_id: str) -> None:
         if run_id not in self.runs:
             raise StateError
@@ -163,7 +174,7 @@ class Model:
         ]
         records: list[Record] = [
             *self.runs.values(), *self.states.values(), *self.environments.values(),
-            *self.revisions.values(), *ledgers,
+            *self.revisions.values(), *self.holdings.values(), *ledgers,
         ]  # fmt: skip
         return {(type(record), record.key): record for record in records}
 
@@ -223,6 +234,7 @@ environments = st.builds(
     version=st.integers(0, 3),
 )
 revisions = st.builds(Revision, names, st.integers(1, 4), times, texts, texts)
+holdings = st.builds(Holding, nodes, snapshots.filter(bool), texts)
 pages = st.fixed_dictionaries(
     {},
     optional={
@@ -263,6 +275,8 @@ writes: st.SearchStrategy[Call] = st.one_of(
     call("delete_environment", environments),
     call("add_revision", revisions),
     call("delete_revisions", names, st.integers(0, 4)),
+    call("add_holding", holdings),
+    call("delete_holding", nodes, snapshots.filter(bool)),
 )  # fmt: skip
 
 
@@ -286,6 +300,8 @@ class BackendAgainstModel(RuleBasedStateMachine):
             elif isinstance(record, CompletedIntervals):
                 ends = (record.parts[0].start, record.parts[-1].end)
                 self.backend.remove_intervals(*record.key, *ends)  # type: ignore[call-arg]
+            elif isinstance(record, Holding):
+                self.backend.delete_holding(record.node_id, record.pointer)
 
     @rule(made=writes)
     def one_write(self, made: Call) -> None:
@@ -321,6 +337,10 @@ class BackendAgainstModel(RuleBasedStateMachine):
             assert self.backend.get_environment(name) == model.environments.get(name)
             assert self.backend.list_revisions(name) == model.list_revisions(name)
         assert self.backend.list_ledgers() == model.list_ledgers()
+        assert self.backend.list_holdings() == model.list_holdings()
+        if snapshot:
+            held = self.backend.get_holding(node_id, snapshot)
+            assert held == model.holdings.get((node_id, snapshot))
 
     @invariant()
     def same_contents(self) -> None:
