@@ -21,6 +21,7 @@ from seeknal.workflow.environment import Environment, EnvironmentManager, Enviro
 from seeknal.workflow.moved import PlanMovedError
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.reading import tables_of
+from seeknal.workflow.timelines import restate
 
 PROJECT = {
     "seeknal_project.yml": "name: shop\n",
@@ -295,26 +296,84 @@ def test_what_cannot_be_planned_is_refused(
     assert [e.name for e in live.manager.list_environments()] == ["prod"]
 
 
-def test_an_environment_leaves_to_production_the_intervals_of_what_both_show(live: Shop) -> None:
-    live.write("seeknal/events.sql", INCREMENTAL)
-    live.write("seeknal/sum.sql", "SELECT sum(amount) AS total FROM ref('transform.events')")
-    live.run()
-    live.write("seeknal/events.sql", INCREMENTAL.replace("end: 2024-01-02", "end: 2024-01-03"))
-    live.write("seeknal/sum.sql", "SELECT 2 * sum(amount) AS total FROM ref('transform.events')")
+def test_an_environment_is_brought_as_far_as_its_base(live: Shop) -> None:
+    total = "SELECT sum(amount) AS total FROM ref('transform.events')"
+    until_third = INCREMENTAL.replace("end: 2024-01-02", "end: 2024-01-03")
+    live.write("seeknal/events.sql", until_third)
+    live.write("seeknal/sum.sql", total)
     live.write("raw.csv", PROJECT["raw.csv"] + "2024-01-03,9\n")
+    live.run(end="2024-01-02")
+    live.write("seeknal/sum.sql", total.replace("sum", "2 * sum"))
     plan = live.plan("dev")
-    assert actions(plan)["events"] == "spare"
-    assert actions(plan)["sum"] == "compute"
+    assert actions(plan) == {"sum": "compute"}
     live.manager.apply("dev")
-    assert live.query("SELECT count(*) FROM events") == [(3,)]
     assert live.query("SELECT total FROM sum", "dev") == [(26,)]
-    live.run()
-    assert live.query("SELECT count(*) FROM events") == [(4,)]
-    assert live.query("SELECT count(*) FROM events", "dev") == [(4,)]
+    assert live.query("SELECT total FROM sum") == [(13,)]
     live.write(
-        "seeknal/events.sql", INCREMENTAL.replace("amount FROM", "amount + 1 AS amount FROM")
+        "seeknal/events.sql", until_third.replace("amount FROM", "amount + 1 AS amount FROM")
     )
     assert live.plan("dev").nodes[0].batches == 2
+    live.write("seeknal/events.sql", until_third.replace("01-03", "01-04"))
+    assert live.plan("dev").nodes[0].intervals == [(day(3), day(5))]
+
+
+def day(number: int) -> datetime:
+    return datetime(2024, 1, number, tzinfo=UTC)
+
+
+def test_what_an_environment_computes_production_does_not_show(live: Shop) -> None:
+    live.write("seeknal/events.sql", INCREMENTAL)
+    live.write("seeknal/sum.sql", "SELECT sum(amount) AS total FROM ref('transform.events')")
+    live.run(end="2024-01-01")
+    live.planned_and_applied("dev")
+    live.run(environment="dev")
+    together = "SELECT sum(amount), (SELECT total FROM sum) FROM events"
+    assert live.query(together) == [(5, 5)]
+    assert live.query(together, "dev") == [(13, 13)]
+    summary = live.run()
+    assert (summary.count("success"), summary.reused) == (0, 2)
+    assert live.query(together) == [(13, 13)]
+
+
+@pytest.mark.parametrize("restated", [False, True])
+def test_a_rollback_takes_back_intervals_too(live: Shop, restated: bool) -> None:
+    """And whatever is cleaned up before, and whoever shares them."""
+    live.write("seeknal/events.sql", INCREMENTAL)
+    live.write("seeknal/sum.sql", "SELECT sum(amount) AS total FROM ref('transform.events')")
+    live.run(end="2024-01-01" if not restated else None)
+    together = "SELECT sum(amount), (SELECT total FROM sum) FROM events"
+    before = live.query(together)
+    if restated:
+        live.write("raw.csv", PROJECT["raw.csv"].replace("2024-01-01,5", "2024-01-01,50"))
+        with OpenProject(live.root) as opened:
+            assert restate(opened, "prod", "transform.events", "2024-01-01", "2024-01-01")
+    with OpenProject(live.root) as opened:
+        revision = opened.environment("prod").revision
+    live.run()
+    after = live.query(together)
+    assert before != after
+    live.fresh().cleanup_expired()
+    live.manager.rollback("prod", revision)
+    live.manager.cleanup_expired()
+    assert live.query(together) == before
+    assert live.run().count("success") == 0
+    assert live.query(together) == after
+
+
+def test_promoting_is_refused_when_production_has_gained_intervals(live: Shop) -> None:
+    live.write("seeknal/events.sql", INCREMENTAL)
+    live.run(end="2024-01-01")
+    live.write(*EDIT)
+    live.planned_and_applied("dev")
+    live.write("seeknal/days.sql", PROJECT["seeknal/days.sql"])
+    live.run()
+    with pytest.raises(PlanMovedError, match=r"'prod' has moved .*: transform\.events"):
+        live.manager.promote("dev", "prod")
+    assert live.query("SELECT count(*) FROM events") == [(3,)]
+    live.write(*EDIT)
+    live.planned_and_applied("dev")
+    live.manager.promote("dev", "prod")
+    assert live.query("SELECT count(*) FROM events") == [(3,)]
 
 
 # --- What a plan was made against -----------------------------------------------------------

@@ -127,7 +127,7 @@ def test_restated_time_is_pending(seeknal: Seeknal) -> None:
     said = seeknal("intervals", "restate", "transform.days", *stretch)
     assert said == (
         "transform.days: [2024-01-08, 2024-01-10) is pending\n"
-        "It is not shown until it is computed again: `seeknal run`.\n"
+        "What is shown stays until it is computed again: `seeknal run`.\n"
     )
     said = seeknal("intervals", "restate", "transform.days", *stretch)
     assert said == "Nothing of this time is complete, so nothing was changed.\n"

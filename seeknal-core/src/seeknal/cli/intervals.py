@@ -124,7 +124,7 @@ def restate(
     for node_id, intervals in gone.items():
         typer.echo(f"{node_id}: {_ranges(intervals, zones[node_id])} is pending")
     if gone:
-        typer.echo("It is not shown until it is computed again: `seeknal run`.")
+        typer.echo("What is shown stays until it is computed again: `seeknal run`.")
     else:
         typer.echo("Nothing of this time is complete, so nothing was changed.")
 

@@ -6,7 +6,7 @@ holds. The same work has the same address, in whichever environment it is done.
 
 An incremental node is not computed anew whenever its inputs grow. So the id of its snapshot is made
 of definitions only: its own, and those of all that it is made from. Which data has gone in is told
-by its parts.
+by its parts; a pointer to it names both, the snapshot and, behind a dot, the parts that it shows.
 """
 
 from __future__ import annotations
@@ -53,7 +53,23 @@ def definition_hashes(manifest: Manifest) -> dict[str, str]:
 
 
 def is_incremental(snapshot: str) -> bool:
-    return snapshot.endswith(PARTS)
+    """Of a snapshot, or of a pointer to one."""
+    return snapshot_of(snapshot).endswith(PARTS)
+
+
+def pointer_to(snapshot: str, parts: Iterable[tuple[datetime, datetime, str]]) -> str:
+    """What points at parts of an incremental node's snapshot."""
+    return f"{snapshot}.{version_of_parts(snapshot, parts)}"
+
+
+def snapshot_of(pointer: str) -> str:
+    """The id of the snapshot that a pointer points at."""
+    return pointer.partition(".")[0]
+
+
+def version_of(pointer: str) -> str:
+    """What a pointer gives to the ids of what is made from it."""
+    return pointer.rpartition(".")[2]
 
 
 def version_of_parts(snapshot: str, parts: Iterable[tuple[datetime, datetime, str]]) -> str:

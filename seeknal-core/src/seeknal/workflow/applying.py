@@ -154,20 +154,20 @@ class _Applying:
         if summary.status != "success":
             return ()
         shown, document = self._proposal.shown, self._proposal.document
-        moved, behind = Publishing(project, plan, summary).moved(shown)
+        moved = Publishing(project, plan, summary).moved(shown)
         kept = document if self._force else self._document
         with project.state.transaction():
             current = _unmoved(project.state, document, "carried out")
             after = replace(
-                moved,
+                moved.environment,
                 created_at=current.created_at,
                 revision=current.revision,
                 status=APPLIED,
                 plan=kept.model_dump_json(),
                 ttl_hours=kept.ttl_hours,
             )
-            show(project, run, current, after)
-        return behind
+            show(project, run, current, moved._replace(environment=after))
+        return moved.behind
 
 
 _ADVICE = "Plan again, or go on all the same with --force."

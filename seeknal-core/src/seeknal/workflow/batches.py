@@ -10,6 +10,8 @@ from seeknal.errors import RequestError
 from seeknal.state.intervals import Interval
 from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.intervals import (
+    FIRST,
+    LAST,
     end_of,
     intervals_between,
     not_contained,
@@ -66,20 +68,20 @@ def _within(
     return Interval(start, end) if start < end else None
 
 
-def to_compute(
-    intervals: Sequence[Interval],
-    held: IntervalSet,
-    lookback: int,
-    available: Sequence[IntervalSet],
-) -> list[Interval]:
-    """Of the intervals that are due, those that are missing; and behind the last one that is held,
-    with the new ones, the `lookback` before them again.
+def limits(node: Node) -> Interval:
+    """The time that an incremental node may hold, as its own `start` and `end` say."""
+    timing = _timing(node)
+    return Interval(
+        start_of(timing.start, timing.timezone) if timing.start else FIRST,
+        end_of(timing.end, timing.timezone) if timing.end else LAST,
+    )
 
-    available: for each incremental input, what it will hold.
-    """
-    possible = [i for i in intervals if all(there.contains(i) for there in available)]
+
+def to_compute(possible: Sequence[Interval], held: IntervalSet, lookback: int) -> list[Interval]:
+    """Of the intervals that can be computed, those that are missing; and behind the last one that
+    is held, with the new ones, the `lookback` before them again."""
     missing = list(not_contained(possible, held))
-    known = held & IntervalSet(intervals)
+    known = held & IntervalSet(possible)
     if not (lookback and missing and known):
         return missing
     latest = max(interval.end for interval in known)

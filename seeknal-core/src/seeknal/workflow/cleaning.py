@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from seeknal.dag.fingerprint import is_incremental
+from seeknal.dag.fingerprint import is_incremental, snapshot_of
 from seeknal.errors import ConflictError, RequestError, did_you_mean
 from seeknal.names import PROD, check_name
 from seeknal.state.backend import StateBackend
@@ -23,6 +23,7 @@ from seeknal.state.housekeeping import CLEANUP, close_abandoned_runs, who_cleans
 from seeknal.state.locks import Lock, lock_on
 from seeknal.state.records import Environment
 from seeknal.workflow.engine import Engine, Stored
+from seeknal.workflow.holdings import shown
 from seeknal.workflow.revisions import snapshots_before
 
 LEASE_MS = 10_000
@@ -34,11 +35,20 @@ _PLANNING_SECONDS, _PAUSE = 60, 0.05
 
 class _Reached(NamedTuple):
     """What must stay. snapshots: ids by node, an empty one for all of the node. pinned: those of
-    them to which something is being written. parts: nodes' ids and names of what is read."""
+    them to which something is being written. parts: nodes' ids and names of what is read.
+    pointers: nodes' ids and pointers to what is shown of incremental ones."""
 
     snapshots: dict[str, set[str]]
     pinned: dict[str, set[str]]
     parts: set[tuple[str, str]]
+    pointers: set[tuple[str, str]]
+
+    def add(self, pointers: Mapping[str, str]) -> None:
+        for node_id, pointer in pointers.items():
+            snapshot = snapshot_of(pointer)
+            self.snapshots[node_id].add(snapshot)
+            if pointer != snapshot:
+                self.pointers.add((node_id, pointer))
 
     def snapshot(self, node_id: str, snapshot: str) -> bool:
         found = self.snapshots.get(node_id, ())
@@ -161,30 +171,28 @@ def _wait_for_planning(state: StateBackend) -> None:
 
 def _reached(state: StateBackend, without: Collection[str]) -> _Reached:
     """without: environments that don't count."""
-    reached = _Reached(defaultdict(set), defaultdict(set), set())
+    reached = _Reached(defaultdict(set), defaultdict(set), set(), set())
     names = set()
     for environment in state.list_environments():
         if environment.name in without:
             continue
         names.add(environment.name)
-        _add(reached.snapshots, environment.pointers)
+        reached.add(environment.pointers)
         for revision in state.list_revisions(environment.name):
-            _add(reached.snapshots, snapshots_before(revision))
+            reached.add(snapshots_before(revision))
     for run in state.list_runs():
         if run.status == "running":
-            _add(reached.pinned, run.pins or {})
+            for node_id, pointer in (run.pins or {}).items():
+                reached.pinned[node_id].add(snapshot_of(pointer))
         if run.status == "running" or run.environment in names:
-            _add(reached.snapshots, run.pins or {})
+            reached.add(run.pins or {})
     for node_id, snapshots in reached.snapshots.items():
         for snapshot in filter(is_incremental, snapshots):
             parts = state.get_parts(node_id, snapshot)
             reached.parts.update((node_id, part.name) for part in parts)
+    for node_id, pointer in reached.pointers:
+        reached.parts.update((node_id, part.name) for part in shown(state, node_id, pointer))
     return reached
-
-
-def _add(snapshots: dict[str, set[str]], pointers: Mapping[str, str]) -> None:
-    for node_id, snapshot in pointers.items():
-        snapshots[node_id].add(snapshot)
 
 
 def _unreached(engine: Engine, reached: _Reached) -> list[Stored]:
@@ -198,6 +206,9 @@ def _forget_intervals(state: StateBackend, reached: _Reached) -> None:
         if is_incremental(snapshot) and not reached.snapshot(node_id, snapshot):
             for start, end in state.get_completed_intervals(node_id, snapshot):
                 state.remove_intervals(node_id, snapshot, start, end)
+    for node_id, pointer in state.list_holdings():
+        if (node_id, pointer) not in reached.pointers:
+            state.delete_holding(node_id, pointer)
 
 
 def _remove(state: StateBackend, engine: Engine, stored: Sequence[Stored], lock: Lock) -> None:

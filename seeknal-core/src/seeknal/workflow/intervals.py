@@ -36,6 +36,7 @@ in question; of a time that clocks show twice the first is meant, unless its `fo
 
 FIRST, LAST = EARLIEST, LATEST
 """No tick is looked for outside of these."""
+ALWAYS = Interval(FIRST, LAST)
 
 COMPLETED = "completed_intervals"
 FIRST_WINDOW = timedelta(hours=1)

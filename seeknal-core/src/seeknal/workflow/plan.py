@@ -10,15 +10,23 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from seeknal.dag.diff import BY_COLUMN
-from seeknal.dag.fingerprint import is_incremental, snapshot_id, version_of_parts
+from seeknal.dag.fingerprint import (
+    is_incremental,
+    pointer_to,
+    snapshot_id,
+    snapshot_of,
+    version_of,
+    version_of_parts,
+)
 from seeknal.dag.judge import Judge
 from seeknal.dag.manifest import Manifest, Node, reach
 from seeknal.errors import BuildError, RequestError
 from seeknal.project.source_files import ContentVersions, files_of, reads_files
 from seeknal.state.intervals import Interval, Part
 from seeknal.state.records import Environment
-from seeknal.workflow.batches import due, in_batches, to_compute
+from seeknal.workflow.batches import due, in_batches, limits, to_compute
 from seeknal.workflow.engine import Engine, Snapshot
+from seeknal.workflow.holdings import absent, overlaid, within
 from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.scheduler import Scheduler
 from seeknal.workflow.standing import Standing, is_spared
@@ -29,14 +37,15 @@ from seeknal.workflow.task import Task, label
 class Plan:
     """What a run does.
 
-    snapshots: where the environment's pointers are to go, node id -> snapshot id, as far as that
-    is known. tasks: what must be computed for that, every one behind those that it needs.
+    snapshots: what the environment's pointers are to point at, node id -> snapshot id, as far as
+    that is known. tasks: what must be computed for that, every one behind those that it needs.
     unchanged: nodes whose pointer stays. left: nodes that are not selected, and that an edit comes
     near without a difference to them. reused: nodes whose snapshot exists and only needs a pointer.
     addresses: of nodes that keep a pointer, the id of the snapshot that it stands for. waiting:
-    nodes for which what they read isn't there yet, and why. parts: what the snapshots of
-    incremental nodes hold before the run. pins: node id -> the snapshot that the run reads, writes
-    or points at, empty where that isn't known yet. contents: source id -> the version of its data.
+    nodes for which what they read isn't there yet, and why. parts: what is read of incremental
+    nodes before the run has computed any more. adopted: those of them that the environment doesn't
+    show yet. pins: node id -> the pointer to what the run reads, empty where that isn't known yet.
+    contents: source id -> the version of its data.
     """
 
     environment: str
@@ -48,6 +57,7 @@ class Plan:
     addresses: Mapping[str, str] = field(default_factory=dict)
     waiting: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, Sequence[Part]] = field(default_factory=dict)
+    adopted: Mapping[str, Sequence[Part]] = field(default_factory=dict)
     pins: Mapping[str, str] = field(default_factory=dict)
     contents: Mapping[str, str] = field(default_factory=dict)
 
@@ -57,12 +67,11 @@ class Circumstances:
     """What a plan is made in.
 
     selected: ids of the nodes to bring up to date; the others stay at their pointers. held: what a
-    snapshot of a node holds. bounds: the first and last time to compute, None for no such limit.
-    judge: who judges edits of SQL. impact: how far edits are followed, as `ManifestDiff.compare`
-    takes it. base: another environment, whose snapshots are shown where they stand for what is
-    wanted. followed: node id -> the snapshot of an incremental node that another environment shows
-    and fills: this one shows what that holds, and adds nothing to it. batch_size: over what the
-    nodes say.
+    snapshot of a node holds. shown: what a pointer to one shows of it. bounds: the first and last
+    time to compute, None for no such limit. judge: who judges edits of SQL. impact: how far edits
+    are followed, as `ManifestDiff.compare` takes it. base: another environment, whose snapshots are
+    shown where they stand for what is wanted; of incremental nodes, nothing is computed that lies
+    behind the time that it shows. batch_size: over what the nodes say.
     """
 
     root: Path
@@ -71,12 +80,12 @@ class Circumstances:
     engine: Engine
     contents: ContentVersions
     held: Callable[[str, str], Sequence[Part]]
+    shown: Callable[[str, str], Sequence[Part]]
     scheduler: Callable[[str], Scheduler]
     now: datetime
     judge: Callable[[], Judge] = Judge.of
     impact: str = BY_COLUMN
     base: Environment | None = None
-    followed: Mapping[str, str] = field(default_factory=dict)
     bounds: tuple[str | None, str | None] = (None, None)
     batch_size: int | None = None
 
@@ -90,6 +99,12 @@ def make_plan(
     """Compare an environment with a manifest. standing: of these two, if there is one already."""
     shown = _Shown(environment, manifest, given, standing)
     return _Planner(manifest, environment, given, shown).plan()
+
+
+def _begins_as(environment: Environment, base: Environment) -> bool:
+    """Whether an environment shows what its base does, and nothing of its own."""
+    same = environment.pointers == base.pointers and environment.addresses == base.addresses
+    return same and environment.definitions == base.definitions
 
 
 @dataclass(slots=True)
@@ -131,6 +146,10 @@ class _Shown:
         self.moved: set[str] = set()
         self._manifest, self._given = manifest, given
 
+    def snapshot(self, node_id: str) -> str:
+        """Of which snapshot it shows something; empty for none."""
+        return snapshot_of(self.pointers.get(node_id, ""))
+
     @cached_property
     def there(self) -> Mapping[str, str]:
         """Pointers of the selected nodes that are computed whole, and whose snapshot is still
@@ -151,14 +170,16 @@ class _Planner:
     ) -> None:
         self._manifest, self._environment, self._given = manifest, environment, given
         self._own, self._standing = own, own.standing
+        self._base = given.base
         self._views = [self._own]
-        if given.base is not None:
-            self._views.append(_Shown(given.base, manifest, given))
+        if self._base and not _begins_as(environment, self._base):
+            self._views.append(_Shown(self._base, manifest, given))
         self._snapshots: dict[str, str] = {}
         """Of each node, what is read of it in this run: empty where that isn't known yet."""
         self._versions: dict[str, str] = {}
         """The same, with what incremental ones hold."""
         self._parts: dict[str, Sequence[Part]] = {}
+        self._adopted: dict[str, Sequence[Part]] = {}
         self._batches: dict[str, _Batches] = {}
         self._tasks: list[Task] = []
         self._whole: dict[str, Task] = {}
@@ -167,7 +188,7 @@ class _Planner:
         self._addresses: dict[str, str] = {}
         self._left: list[str] = []
         self._contents: dict[str, str] = {}
-        self._held = cache(given.held)
+        self._shown = cache(given.shown)
 
     def plan(self) -> Plan:
         for node_id in self._manifest.order:
@@ -187,7 +208,7 @@ class _Planner:
         wanted = [Snapshot(i, task.snapshot) for i, task in self._whole.items() if task.snapshot]
         there = {snapshot.node_id for snapshot in self._given.engine.existing(wanted)}
         tasks = tuple(t for t in self._tasks if t.interval or t.node_id not in there)
-        pointers = self._environment.pointers
+        pointers, pins = self._environment.pointers, self._pins()
         done = [*self._ready, *(i for i in self._whole if i in there)]
         done.sort(key=self._manifest.positions.__getitem__)
         selected, left = self._given.selected, set(self._left)
@@ -197,13 +218,14 @@ class _Planner:
                 i: s for i, s in self._snapshots.items() if s and (i in selected or i in left)
             },
             tasks=_without_what_is_there(tasks, there),
-            unchanged=tuple(i for i in done if pointers.get(i) == self._snapshots[i]),
-            reused=tuple(i for i in done if pointers.get(i) != self._snapshots[i]),
+            unchanged=tuple(i for i in done if pointers.get(i) == pins[i]),
+            reused=tuple(i for i in done if pointers.get(i) != pins[i]),
             left=tuple(self._left),
             addresses=self._addresses,
             waiting=self._waiting,
             parts=self._parts,
-            pins=self._snapshots,
+            adopted=self._adopted,
+            pins=pins,
             contents={
                 i: self._contents[node.config["table"]]
                 for i, node in self._manifest.nodes.items()
@@ -221,7 +243,7 @@ class _Planner:
             if pointer != view.pointers.get(node.id):
                 view.moved.add(node.id)
         if is_incremental(pointer):
-            self._hold(node.id, pointer)
+            self._hold(node.id, snapshot_of(pointer), self._shown(node.id, pointer))
         address = self._address_left(node)
         if address not in ("", self._standing.address(node.id)):
             self._addresses[node.id] = address
@@ -235,15 +257,12 @@ class _Planner:
         address = "" if reads_files(node) else self._address(node)
         return address if self._stands(self._own, node, address) else ""
 
-    def _hold(self, node_id: str, snapshot: str) -> IntervalSet:
-        """What a snapshot holds before this run."""
-        parts = self._held(node_id, snapshot)
+    def _hold(self, node_id: str, snapshot: str, parts: Sequence[Part]) -> None:
+        """Read these parts of a snapshot in this run."""
         self._snapshots[node_id] = snapshot
         self._parts[node_id] = parts
         self._versions[node_id] = version_of_parts(snapshot, parts)
-        holds = IntervalSet(Interval(part.start, part.end) for part in parts)
-        self._batches[node_id] = _Batches([], [], holds)
-        return holds
+        self._batches[node_id] = _Batches([], [], IntervalSet(parts))
 
     def _refuse_missing_inputs(self, node: Node) -> None:
         missing = [i for i in node.inputs if i not in self._snapshots and i not in self._waiting]
@@ -273,7 +292,8 @@ class _Planner:
         present data."""
         pointer = self._environment.pointers.get(node.id)
         if node.incremental:
-            return self._standing.incremental_snapshot(node) == pointer
+            shown = snapshot_of(pointer or "")
+            return self._standing.incremental_snapshot(node) == shown
         return pointer is not None and self._stands(self._own, node, self._address(node))
 
     def _reason_to_wait(self, node: Node) -> str | None:
@@ -292,20 +312,28 @@ class _Planner:
         assert timing is not None
         snapshot = self._incremental_snapshot(node)
         self._addresses[node.id] = self._standing.incremental_address(node)
-        holds = self._hold(node.id, snapshot)
-        intervals = due(node, given.scheduler(timing.scheduler), given.now, given.bounds, holds)
+        shown = self._shown_of(self._environment, node.id, snapshot)
+        held = given.held(node.id, snapshot)
+        if self._base:
+            held = overlaid(held, self._shown_of(self._base, node.id, snapshot))
+        scheduler, now = given.scheduler(timing.scheduler), self._until(node)
+        intervals = due(node, scheduler, now, given.bounds, IntervalSet(shown or held))
         available = [self._batches[i].holds for i in node.inputs if i in self._batches]
-        follows = given.followed.get(node.id) == snapshot
-        wanted = [] if follows else to_compute(intervals, holds, timing.lookback, available)
+        possible = [i for i in intervals if all(there.contains(i) for there in available)]
+        wanted = to_compute(possible, IntervalSet(held), timing.lookback)
+        there = within(held, IntervalSet(possible) - IntervalSet(wanted))
+        self._adopted[node.id] = list(absent(there, shown))
+        parts = overlaid(within(shown, IntervalSet([limits(node)])), self._adopted[node.id])
+        self._hold(node.id, snapshot, parts)
         for view in self._views:
-            if wanted or snapshot != view.pointers.get(node.id):
+            if wanted or pointer_to(snapshot, parts) != view.pointers.get(node.id):
                 view.moved.add(node.id)
         if wanted:
             self._versions[node.id] = ""
             self._add_batches(
                 node, snapshot, list(in_batches(wanted, given.batch_size or timing.batch_size))
             )
-        elif holds:
+        elif parts:
             self._ready.append(node.id)
         else:
             why = "its first interval is not over yet"
@@ -313,14 +341,34 @@ class _Planner:
                 why = f"what it reads does not hold {label(intervals[0], timing.timezone)}"
             self._waiting[node.id] = why
 
+    def _shown_of(self, environment: Environment, node_id: str, snapshot: str) -> Sequence[Part]:
+        """The parts that an environment shows of a snapshot of a node."""
+        pointer = environment.pointers.get(node_id, "")
+        return self._shown(node_id, pointer) if snapshot_of(pointer) == snapshot else ()
+
+    def _until(self, node: Node) -> datetime:
+        """When what is computed is to be over: an environment that is compared with its base is
+        brought as far as that is, and further only when the node's own end was moved."""
+        if self._base is None:
+            return self._given.now
+        pointer = self._base.pointers.get(node.id, "")
+        before = self._views[-1].standing.before(node.id) if is_incremental(pointer) else None
+        assert node.incremental is not None
+        if before is None or before.incremental is None:
+            return self._given.now
+        if before.incremental.end != node.incremental.end:
+            return self._given.now
+        parts = self._shown(node.id, pointer)
+        return min(self._given.now, parts[-1].end) if parts else self._given.now
+
     def _incremental_snapshot(self, node: Node) -> str:
         """The one that its intervals belong to."""
         found = self._standing.incremental_snapshot(node)
         for view in self._views[1:]:
-            if found == self._own.pointers.get(node.id):
+            if found == self._own.snapshot(node.id):
                 break
             other = view.standing.incremental_snapshot(node)
-            if other == view.pointers.get(node.id) and self._is_asked_as_in(view, node):
+            if other == view.snapshot(node.id) and self._is_asked_as_in(view, node):
                 return other
         return found
 
@@ -393,19 +441,19 @@ class _Planner:
         before = view.standing.before(node.id)
         if before is None or any(i in view.moved for i in before.inputs):
             return False
-        versions = {i: self._version_shown(view, i) for i in before.inputs}
+        versions = {i: version_of(view.pointers.get(i, "")) for i in before.inputs}
         if not all(versions.values()):
             return False
         refresh = view.standing.refresh(node.id)
         address = snapshot_id(before, versions, self._content(before), refresh)
         return view.standing.address(node.id) == address
 
-    def _version_shown(self, view: _Shown, node_id: str) -> str:
-        """The version of what an environment shows of a node before this run."""
-        pointer = view.pointers.get(node_id, "")
-        if is_incremental(pointer):
-            return version_of_parts(pointer, self._held(node_id, pointer))
-        return pointer
+    def _pins(self) -> dict[str, str]:
+        """The pointers to what is read of each node."""
+        pins = dict(self._snapshots)
+        for node_id, parts in self._parts.items():
+            pins[node_id] = pointer_to(self._snapshots[node_id], parts)
+        return pins
 
     def _task(self, node: Node, snapshot: str, **more: object) -> Task:
         return Task(

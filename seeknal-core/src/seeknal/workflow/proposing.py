@@ -81,8 +81,7 @@ def propose(
         run_id,
         wanted.select,
         now,
-        base=None if is_new else base,
-        followed=base.pointers if base else {},
+        base=base,
     )
     plan = make_plan(manifest, shown, given, standing)
     texts = {node.id: definition_text(node) for node in manifest.nodes.values()}

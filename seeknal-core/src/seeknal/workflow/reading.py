@@ -6,12 +6,13 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from seeknal.dag.fingerprint import is_incremental
+from seeknal.dag.fingerprint import is_incremental, snapshot_of
 from seeknal.errors import ConflictError, RequestError, did_you_mean
 from seeknal.names import PROD, check_name
 from seeknal.state.backend import StateBackend
 from seeknal.state.records import PLANNED, Environment
 from seeknal.workflow.engine import Snapshot
+from seeknal.workflow.holdings import shown
 from seeknal.workflow.open_project import OpenProject
 
 
@@ -35,7 +36,7 @@ def tables_of(project: OpenProject, environment: str) -> dict[str, Snapshot]:
             f"Do it with `{command}`."
         )
     touch(project.state, found)
-    return {node_id: read(project.state, node_id, s) for node_id, s in found.pointers.items()}
+    return {i: read(project.state, i, pointer) for i, pointer in found.pointers.items()}
 
 
 _TOUCHED_EVERY = timedelta(minutes=10)
@@ -50,7 +51,7 @@ def touch(state: StateBackend, environment: Environment) -> None:
         state.save_environment(replace(environment, used_at=now))
 
 
-def read(state: StateBackend, node_id: str, snapshot: str) -> Snapshot:
-    """A snapshot with what it holds now."""
-    parts = state.get_parts(node_id, snapshot) if is_incremental(snapshot) else ()
-    return Snapshot(node_id, snapshot, tuple(parts))
+def read(state: StateBackend, node_id: str, pointer: str) -> Snapshot:
+    """What a pointer points at."""
+    parts = shown(state, node_id, pointer) if is_incremental(pointer) else ()
+    return Snapshot(node_id, snapshot_of(pointer), parts)

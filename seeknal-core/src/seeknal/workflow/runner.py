@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from types import FrameType
 from typing import Any
 
 from seeknal import hookspecs
+from seeknal.dag.fingerprint import snapshot_of
 from seeknal.dag.selectors import select
 from seeknal.errors import ConflictError
 from seeknal.names import check_name
@@ -23,6 +25,7 @@ from seeknal.state.locks import Lock
 from seeknal.state.records import Environment
 from seeknal.workflow.dispatch import STOP, Dispatcher
 from seeknal.workflow.executor import Executor
+from seeknal.workflow.holdings import holding_of, shown
 from seeknal.workflow.intervals import range_of
 from seeknal.workflow.late_tasks import LateTasks
 from seeknal.workflow.open_project import OpenProject
@@ -100,13 +103,13 @@ def carry_out(
     close_abandoned_runs(state)
     with _alive(state, run):
         state.create_run(run.run_id, environment=run.environment)
-        shown, plan = _pinned(project, run, planned)
+        environment_now, plan = _pinned(project, run, planned)
         emit(hookspecs.seeknal_plan_created, plan=plan)
         emit(hookspecs.seeknal_run_started, run=run, plan=plan)
         results: dict[str, NodeResult] = {}
         try:
             with serving(project), project.executing(workers=workers) as executor:
-                late = LateTasks(plan, project.manifest, shown.refreshed, project.engine)
+                late = LateTasks(plan, project.manifest, environment_now.refreshed, project.engine)
                 _work(plan, late, executor, project, run, results)
             summary = RunSummary(
                 status=_status(results.values()),
@@ -144,11 +147,21 @@ def _pinned(project: OpenProject, run: RunInfo, planned: Planned) -> tuple[Envir
     try:
         wait_for_cleanup(state)
         environment, plan = planned(run)
-        state.update_run(run.run_id, pins=plan.pins)
+        _pin(state, run, environment, plan)
     except BaseException:
         state.delete_run(run.run_id)
         raise
     return environment, plan
+
+
+def _pin(state: StateBackend, run: RunInfo, environment: Environment, plan: Plan) -> None:
+    """Tell what a run needs, and with it what no pointer has shown yet."""
+    with state.transaction():
+        for node_id, parts in plan.parts.items():
+            pointer = plan.pins[node_id]
+            if pointer != environment.pointers.get(node_id):
+                state.add_holding(holding_of(node_id, pointer, parts))
+        state.update_run(run.run_id, pins=plan.pins)
 
 
 def _unshown(state: StateBackend, plan: Plan, summary: RunSummary) -> dict[str, str]:
@@ -159,7 +172,7 @@ def _unshown(state: StateBackend, plan: Plan, summary: RunSummary) -> dict[str, 
     written |= {i: plan.snapshots[i] for i in plan.reused}
     environment = state.get_environment(plan.environment) if written else None
     pointers = environment.pointers if environment else {}
-    return {i: snapshot for i, snapshot in written.items() if pointers.get(i) != snapshot}
+    return {i: s for i, s in written.items() if snapshot_of(pointers.get(i, "")) != s}
 
 
 def new_run_id() -> str:
@@ -207,6 +220,7 @@ def circumstances(
         engine=project.engine,
         contents=project.contents,
         held=project.state.get_parts,
+        shown=partial(shown, project.state),
         scheduler=project.scheduler,
         now=now,
         judge=lambda: project.judge,

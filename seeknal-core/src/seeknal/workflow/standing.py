@@ -14,7 +14,12 @@ from functools import cached_property
 from pydantic_core import PydanticSerializationError, to_json
 
 from seeknal.dag.diff import BY_COLUMN, ManifestDiff
-from seeknal.dag.fingerprint import definition_hashes, incremental_snapshot_id, is_incremental
+from seeknal.dag.fingerprint import (
+    definition_hashes,
+    incremental_snapshot_id,
+    is_incremental,
+    snapshot_of,
+)
 from seeknal.dag.impact import Effect
 from seeknal.dag.judge import Judge
 from seeknal.dag.manifest import Manifest, Node
@@ -51,7 +56,9 @@ class Standing:
     def address(self, node_id: str) -> str | None:
         """The id of the snapshot that a node's pointer stands for; its own, where no other is
         noted."""
-        return self._environment.addresses.get(node_id, self._environment.pointers.get(node_id))
+        noted = self._environment.addresses.get(node_id)
+        pointer = self._environment.pointers.get(node_id)
+        return noted if noted or pointer is None else snapshot_of(pointer)
 
     def refresh(self, node_id: str) -> str:
         return self._environment.refreshed.get(node_id, "")
@@ -63,10 +70,10 @@ class Standing:
     def incremental_snapshot(self, node: Node) -> str:
         """The snapshot that the intervals of a node belong to."""
         address = self.incremental_address(node)
-        pointer = self._environment.pointers.get(node.id)
-        if pointer is None or not is_incremental(pointer) or pointer == address:
+        shown = snapshot_of(self._environment.pointers.get(node.id, ""))
+        if not is_incremental(shown) or shown == address:
             return address
-        return pointer if self._stands(node.id, address) else address
+        return shown if self._stands(node.id, address) else address
 
     def _stands(self, node_id: str, address: str) -> bool:
         noted = self.address(node_id)

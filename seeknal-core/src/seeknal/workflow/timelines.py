@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import takewhile
 
+from seeknal.dag.fingerprint import is_incremental, pointer_to, snapshot_of
 from seeknal.dag.manifest import Incremental, Node
 from seeknal.errors import RequestError
 from seeknal.names import check_name
 from seeknal.state.intervals import Interval
-from seeknal.state.records import Environment
+from seeknal.state.records import CompletedIntervals, Environment
 from seeknal.workflow.batches import due
+from seeknal.workflow.holdings import holding_of, shown
 from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.intervals import LAST, intervals_between, not_contained, range_of, tick_before
 from seeknal.workflow.open_project import OpenProject
@@ -26,14 +28,16 @@ from seeknal.workflow.task import label
 class Timeline:
     """Of one incremental node.
 
-    snapshot: the id of what a run of its present definition writes. held: what that holds. due:
-    the intervals that it should hold by now. pending: those of them that it does not.
+    snapshot: the id of what a run of its present definition writes. held: what that holds. shown:
+    what the environment shows, of this definition or of an older one. due: the intervals that it
+    should hold by now. pending: those of them that it does not.
     """
 
     node: Node
     timing: Incremental
     snapshot: str
     held: IntervalSet
+    shown: IntervalSet
     due: Sequence[Interval]
     pending: Sequence[Interval]
 
@@ -68,6 +72,9 @@ def timelines(
         assert timing is not None
         snapshot = standing.incremental_snapshot(node)
         held = IntervalSet(project.state.get_completed_intervals(node.id, snapshot))
+        pointer = found.pointers.get(node.id, "")
+        is_shown = is_incremental(pointer)
+        seen = IntervalSet(shown(project.state, node.id, pointer) if is_shown else ())
         if schedule:
             timing = replace(timing, schedule=schedule, scheduler=project.settings.scheduler.name)
         cut = replace(node, incremental=timing)
@@ -75,7 +82,7 @@ def timelines(
         scheduler = project.scheduler(timing.scheduler)
         intervals = due(cut, scheduler, now, bounds, held) if begins else []
         pending = list(not_contained(intervals, held))
-        lines.append(Timeline(node, timing, snapshot, held, intervals, pending))
+        lines.append(Timeline(node, timing, snapshot, held, seen, intervals, pending))
     return lines
 
 
@@ -89,20 +96,15 @@ def complete(
     is. Returns what is complete now of what was named, by node.
     """
     lines = timelines(project, environment, selector)
-    marked = {}
-    run_id = new_run_id()
-    state = project.state
+    named = {line.node.id: IntervalSet(_named(project, line, when)) for line in lines}
+    fresh = {line.node.id: line for line in lines if named[line.node.id] - line.held}
+    state, run_id = project.state, new_run_id()
     with state.transaction():
-        pins = {line.node.id: line.snapshot for line in lines}
-        state.create_run(run_id, environment=environment, status="success", pins=pins, **_over())
-        for line in lines:
-            named = IntervalSet(_named(project, line, when))
-            for start, end in named - line.held:
-                state.add_completed_interval(
-                    run_id, line.node.id, start, end, snapshot=line.snapshot
-                )
-            marked[line.node.id] = named
-    return marked
+        snapshots = _own_snapshots(project, environment, fresh, run_id)
+        for node_id, snapshot in snapshots.items():
+            for start, end in named[node_id] - fresh[node_id].held:
+                state.add_completed_interval(run_id, node_id, start, end, snapshot=snapshot)
+    return named
 
 
 def _named(project: OpenProject, line: Timeline, when: str) -> list[Interval]:
@@ -144,9 +146,8 @@ def restate(
 
     start, end: ISO 8601 dates or times; whole intervals are forgotten, those that overlap. With
     downstream, of all incremental nodes that are made from this one too, those that overlap what
-    is forgotten of what they read. Another environment that shows the same snapshot keeps it: this
-    one then gets a snapshot of its own, which shares what is not forgotten. Returns what was
-    forgotten, by node.
+    is forgotten of what they read. It stays shown until then; other environments keep what they
+    show. Returns what was forgotten, by node.
     """
     node_id = project.manifest.incremental(node).id
     affected = project.manifest.downstream([node_id]) if downstream else {node_id}
@@ -220,65 +221,68 @@ def _overlapping(project: OpenProject, line: Timeline, within: Interval) -> Inte
 def _forget(
     project: OpenProject,
     environment: str,
-    lines: dict[str, Timeline],
-    gone: dict[str, IntervalSet],
+    lines: Mapping[str, Timeline],
+    gone: Mapping[str, IntervalSet],
 ) -> None:
     state, run_id = project.state, new_run_id()
+    concerned = {node_id: lines[node_id] for node_id in gone}
     with state.transaction():
-        state.create_run(run_id, environment=environment, status="success", **_over())
-        found = _environment(project, environment)
-        others = [e for e in state.list_environments() if e.name != environment]
-        shared = [i for i in gone if any(e.pointers.get(i) == lines[i].snapshot for e in others)]
-        if shared:
-            found = _split(project, found, run_id, shared, lines)
-        standing = project.standing(found)
+        snapshots = _own_snapshots(project, environment, concerned, run_id)
         for node_id, forgotten in gone.items():
-            snapshot = standing.incremental_snapshot(project.manifest.nodes[node_id])
             for start, end in forgotten:
-                state.remove_intervals(node_id, snapshot, start, end)
+                state.remove_intervals(node_id, snapshots[node_id], start, end)
 
 
-def _split(
-    project: OpenProject,
-    environment: Environment,
-    run_id: str,
-    node_ids: Sequence[str],
-    lines: dict[str, Timeline],
-) -> Environment:
-    """Give an environment snapshots of its own that hold the same parts."""
+def _own_snapshots(
+    project: OpenProject, environment: str, lines: Mapping[str, Timeline], run_id: str
+) -> dict[str, str]:
+    """Give an environment snapshots of its own, by node, that hold the same: what is changed there
+    by hand is changed for nobody else, nor in what it showed before.
+
+    Records a run under which the change can be made.
+    """
     state = project.state
-    refreshed = {**environment.refreshed, **dict.fromkeys(node_ids, run_id)}
-    standing = project.standing(replace(environment, refreshed=refreshed))
-    pointers, addresses = dict(environment.pointers), dict(environment.addresses)
-    definitions = dict(environment.definitions)
-    for node_id in node_ids:
-        node = project.manifest.nodes[node_id]
-        snapshot = standing.incremental_address(node)
-        before = standing.address_before(node_id)
-        for start, end, name in state.get_parts(node_id, lines[node_id].snapshot):
-            state.add_completed_interval(run_id, node_id, start, end, snapshot=snapshot, part=name)
-        if pointers.get(node_id) == lines[node_id].snapshot:
-            pointers[node_id] = snapshot
+    before = _environment(project, environment)
+    refreshed = {**before.refreshed, **dict.fromkeys(lines, run_id)}
+    standing = project.standing(replace(before, refreshed=refreshed))
+    own = {i: standing.incremental_address(line.node) for i, line in lines.items()}
+    pointers, definitions, addresses = (
+        dict(kept) for kept in (before.pointers, before.definitions, before.addresses)
+    )
+    for node_id, line in lines.items():
+        pointer = pointers.get(node_id, "")
+        held = state.get_parts(node_id, line.snapshot)
+        state.restore([CompletedIntervals(node_id, own[node_id], tuple(held))] if held else [])
+        if snapshot_of(pointer) == line.snapshot:
+            parts = shown(state, node_id, pointer)
+            pointers[node_id] = pointer_to(own[node_id], parts)
+            state.add_holding(holding_of(node_id, pointers[node_id], parts))
+            address = standing.address_before(node_id)
             addresses.pop(node_id, None)
-            if before not in (None, snapshot):
-                addresses[node_id] = before
+            if address not in (None, own[node_id]):
+                addresses[node_id] = address
             else:
-                definitions[node_id] = definition_text(node)
-    split = replace(
-        environment,
+                definitions[node_id] = definition_text(line.node)
+    now = datetime.now(UTC)
+    state.create_run(
+        run_id,
+        environment=environment,
+        status="success",
+        started_at=now,
+        finished_at=now,
+        pins=own,
+    )
+    after = replace(
+        before,
         pointers=pointers,
         refreshed=refreshed,
         definitions=definitions,
         addresses=addresses,
     )
-    return save(state, environment, split, "restate", project.settings.retention.revisions)
+    save(state, before, after, f"intervals {run_id}", project.settings.retention.revisions)
+    return own
 
 
 def _environment(project: OpenProject, name: str) -> Environment:
     check_name(name, "an environment")
     return project.state.get_environment(name) or Environment(name)
-
-
-def _over() -> dict[str, datetime]:
-    now = datetime.now(UTC)
-    return {"started_at": now, "finished_at": now}
