@@ -245,6 +245,8 @@ def test_cleaning_up_is_told_before_it_is_done(shop: ProjectFolder) -> None:
     assert "Would remove 2 snapshots with " in dry
     assert len(answer(shop, "env", "cleanup", "--dry-run")["snapshots"]) == 2
     assert call(shop, "env", "cleanup").startswith("Removed 2 snapshots with ")
+    call(shop, "plan", "idle", "--ttl-hours", "0")
+    assert call(shop, "env", "cleanup") == "Removed 1 environment (idle).\n"
     refused = seeknal("env", "delete", "prod", "--yes", cwd=shop.root, code=2)
     assert refused.stderr == "Error: 'prod' can't be deleted.\n"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -278,17 +277,17 @@ def cleanup(
         for one in done.stored:
             typer.echo(f"{one.node_id} {one.part or one.snapshot}  {_size(one.bytes)}")
     names = list(done.environments)
-    what = f"{count(done.snapshots, 'snapshot')} with {_size(done.bytes)}"
-    if not names and not done.stored:
+    what = []
+    if names:
+        what.append(f"{count(len(names), 'environment')} ({some(names)})")
+    if done.stored:
+        what.append(f"{count(done.snapshots, 'snapshot')} with {_size(done.bytes)}")
+    if not what:
         typer.echo("There is nothing to remove.")
     elif dry_run:
-        typer.echo(f"Would remove {_environments(names)}{what}. Nothing was: this is a dry run.")
+        typer.echo(f"Would remove {' and '.join(what)}. Nothing was: this is a dry run.")
     else:
-        typer.echo(f"Removed {_environments(names)}{what}.")
-
-
-def _environments(names: Sequence[str]) -> str:
-    return f"{count(len(names), 'environment')} ({some(names)}) and " if names else ""
+        typer.echo(f"Removed {' and '.join(what)}.")
 
 
 @app.command()
@@ -310,7 +309,8 @@ def export(
     typer.echo(f"{file}: {count(len(shown), 'view')} of '{environment}'.")
     empty = [node_id for node_id in tables if node_id not in shown]
     if empty:
-        typer.echo(f"Without a view, since nothing is in them yet: {some(empty)}")
+        them = "it" if len(empty) == 1 else "them"
+        typer.echo(f"Without a view, since nothing is in {them} yet: {some(empty)}")
 
 
 def _facts(environment: Environment) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def _lines(node: PlannedNode, width: int) -> Iterator[str]:
     for reason in shown:
         yield f"    {reason.message}" + (f" ({reason.place})" if reason.place else "")
     if len(shown) < len(node.reasons) and shown:
-        yield f"    and {len(node.reasons) - len(shown)} reasons more"
+        yield f"    and {count(len(node.reasons) - len(shown), 'more reason')}"
 
 
 def _intervals(node: PlannedNode) -> str:

@@ -244,7 +244,8 @@ def summary_lines(run: RunInfo, summary: RunSummary) -> list[str]:
         lines += ["", f"{result.task} failed in {result.place}:", *_indented(result.error or "")]
     skipped = [r.task for r in summary.results.values() if r.status == "skipped"]
     if skipped:
-        lines += ["", f"Skipped, since they need what failed: {some(skipped)}."]
+        need = "it needs" if len(skipped) == 1 else "they need"
+        lines += ["", f"Skipped, since {need} what failed: {some(skipped)}."]
     if failed:
         lines += [
             "",
@@ -256,7 +257,8 @@ def summary_lines(run: RunInfo, summary: RunSummary) -> list[str]:
         lines.append("What was computed is kept. Run the same command again to go on.")
     lines += [f"{node_id} waits: {why}." for node_id, why in list(summary.waiting.items())[:5]]
     if len(summary.waiting) > 5:
-        lines.append(f"{len(summary.waiting) - 5} more wait.")
+        more = len(summary.waiting) - 5
+        lines.append(f"{more} more {'waits' if more == 1 else 'wait'}.")
     lines += [
         f"{node_id} still shows its old version in '{run.environment}': the new one, or what it is "
         "made from, holds less time. Compute the rest with `seeknal run`."

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seeknal.errors import count
+
+__all__ = ["columns", "count", "way"]
+
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows under a header, each column as wide as its widest cell; the last one runs free."""
@@ -20,8 +24,3 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def way(steps: Sequence[str]) -> str:
     """`a > b > c`: of a long way, its beginning and its end."""
     return " > ".join(steps if len(steps) < 5 else [*steps[:2], "...", *steps[-2:]])
-
-
-def count(number: int, what: str, several: str = "") -> str:
-    """`1 node`, `2 nodes`."""
-    return f"{number:,} {what if number == 1 else several or f'{what}s'}"

@@ -16,6 +16,7 @@ from typing import Self
 
 from seeknal.config import Choice, Settings, load_settings
 from seeknal.dag.manifest import Manifest
+from seeknal.errors import count
 from seeknal.names import PROJECT_FILE, TARGET_FOLDER
 from seeknal.state.backend import StateBackend
 from seeknal.state.records import Environment as Record
@@ -58,7 +59,7 @@ class Environment:
         self.pointers: dict[str, str] = dict(record.pointers)
 
     def __repr__(self) -> str:
-        return f"<Environment {self.name!r} {self.status}, {len(self.pointers)} nodes>"
+        return f"<Environment {self.name!r} {self.status}, {count(len(self.pointers), 'node')}>"
 
     @cached_property
     def plan(self) -> EnvironmentPlan | None:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from seeknal.errors import RequestError, some
+from seeknal.errors import RequestError, count, some
 from seeknal.files import write_beside
 
 Action = Literal["compute", "reuse", "spare", "leave", "wait", "remove"]
@@ -120,22 +120,23 @@ class EnvironmentPlan(_Model):
         compute = self.of_action("compute")
         if compute:
             batches = sum(node.batches for node in compute if node.intervals)
-            of_time = f", {batches:,} batches of intervals" if batches else ""
-            lines.append(f"  compute    {_nodes(len(compute))}{of_time}{_expected(compute)}")
-        named: tuple[tuple[Action, str], ...] = (
-            ("reuse", "computed before"),
-            ("spare", "no edit makes a difference to them"),
-            ("leave", "not selected"),
-            ("wait", "what they read isn't there yet"),
-            ("remove", "no longer in the project"),
+            of_time = f", {count(batches, 'batch', 'batches')} of intervals" if batches else ""
+            lines.append(f"  compute    {count(len(compute), 'node')}{of_time}{_expected(compute)}")
+        named: tuple[tuple[Action, str, str], ...] = (
+            ("reuse", "computed before", ""),
+            ("spare", "no edit makes a difference to it", "no edit makes a difference to them"),
+            ("leave", "not selected", ""),
+            ("wait", "what it reads isn't there yet", "what they read isn't there yet"),
+            ("remove", "no longer in the project", ""),
         )
-        for action, why in named:
+        for action, one, several in named:
             found = [node.node for node in self.of_action(action)]
             if found:
-                lines.append(f"  {action:<10} {_nodes(len(found))}, {why}: {some(found)}")
+                why = several if several and len(found) > 1 else one
+                lines.append(f"  {action:<10} {count(len(found), 'node')}, {why}: {some(found)}")
         if self.unchanged:
             how = f"as in '{self.base}'" if self.is_new and self.base else "up to date"
-            lines.append(f"  keep       {_nodes(len(self.unchanged))}, {how}")
+            lines.append(f"  keep       {count(len(self.unchanged), 'node')}, {how}")
         if not self.has_changes:
             lines.append("There is nothing to do.")
         return lines
@@ -173,10 +174,6 @@ class EnvironmentPlan(_Model):
             ) from error
 
 
-def _nodes(number: int) -> str:
-    return "1 node" if number == 1 else f"{number:,} nodes"
-
-
 def _expected(nodes: Sequence[PlannedNode]) -> str:
     """What earlier runs let expect of nodes."""
     known = [node for node in nodes if node.seconds is not None]
@@ -185,4 +182,4 @@ def _expected(nodes: Sequence[PlannedNode]) -> str:
     rows = sum(node.rows or 0 for node in known)
     seconds = sum(node.seconds or 0 for node in known)
     missing = "" if len(known) == len(nodes) else f" for {len(known)} of them"
-    return f"; by earlier runs{missing} about {rows:,} rows in {seconds:.1f} s of work"
+    return f"; by earlier runs{missing} about {count(rows, 'row')} in {seconds:.1f} s of work"
