@@ -131,7 +131,7 @@ def test_what_moved_is_listed_and_force_goes_on(shop: ProjectFolder) -> None:
         "Error: The plan of 'dev' no longer holds:",
         "  the project's files: transform.count",
         "  transform.count must be computed now, and the plan doesn't say so: n may change",
-        "  Plan again, or go on all the same with --force.",
+        "  Plan again with `seeknal plan dev`, or go on all the same with --force.",
     ]
     assert "3 computed" in call(shop, "env", "apply", "dev", "--force")
 
@@ -139,7 +139,13 @@ def test_what_moved_is_listed_and_force_goes_on(shop: ProjectFolder) -> None:
 def test_an_apply_that_fails_ends_with_1(shop: ProjectFolder) -> None:
     shop.write("seeknal/count.sql", "SELECT error('on purpose') AS n FROM ref('source.raw')")
     call(shop, "plan", "dev")
-    assert "on purpose" in call(shop, "env", "apply", "dev", "--no-parallel", code=1)
+    said = call(shop, "env", "apply", "dev", "--no-parallel", code=1)
+    assert "on purpose" in said
+    assert (
+        "What was computed is kept. If nothing in the project's files must be mended, run the same "
+        "command again. Otherwise mend it, then do `seeknal plan dev` and `seeknal env apply dev`: "
+        "what was computed is reused."
+    ) in said.splitlines()
     assert [e["status"] for e in answer(shop, "env", "list")] == ["planned", "applied"]
     seeknal("env", "apply", "dev", "--no-parallel", "--workers", "2", cwd=shop.root, code=2)
 
@@ -149,6 +155,12 @@ def test_an_apply_is_told_as_json_lines(shop: ProjectFolder) -> None:
     events = [json.loads(line) for line in call(shop, "env", "apply", "dev", "--json").splitlines()]
     assert next(e["event"] for e in events) == "run_started"
     assert (events[-1]["event"], events[-1]["success"]) == ("run_finished", 2)
+    again = answer(shop, "env", "apply", "dev")
+    assert (again["event"], again["run"], again["success"]) == ("run_finished", None, 0)
+    assert call(shop, "env", "apply", "dev") == (
+        "The plan of 'dev' has been applied already. For what has changed since, make another one "
+        "with `seeknal plan dev`.\n"
+    )
 
 
 def test_promoting_and_taking_back_is_told(shop: ProjectFolder) -> None:
@@ -169,10 +181,19 @@ def test_promoting_and_taking_back_is_told(shop: ProjectFolder) -> None:
     history = answer(shop, "env", "history", "prod")
     assert [(h["revision"], h["nodes"]) for h in history] == [(2, 2), (1, 4)]
     assert history[0]["made_by"] == "promote dev"
-    assert answer(shop, "env", "rollback", "prod")["revision"] == 3
+    assert call(shop, "env", "rollback", "prod").splitlines()[1:] == [
+        "'prod' shows what it showed after revision 1 again: revision 3. The next `seeknal run` "
+        "brings it to what the project's files say."
+    ]
     assert shop.query("SELECT best FROM best") == [(7,)]
     assert call(shop, "env", "history", "prod").splitlines()[1].endswith("rollback to 1")
-    call(shop, "env", "rollback", "prod", "--to", "2")
+    assert answer(shop, "env", "rollback", "prod", "--to", "2")["revision"] == 4
+    assert call(shop, "env", "rollback", "prod", "--to", "4") == (
+        "'prod' shows what it showed after revision 4 already: nothing to move.\n"
+    )
+    assert call(shop, "env", "promote", "dev", "stage").splitlines()[1:] == [
+        "'stage' shows what 'dev' shows now: revision 1. It expires 168 hours after its last use."
+    ]
     assert shop.query("SELECT best FROM best") == [(10,)]
 
 
@@ -219,12 +240,24 @@ def test_environments_are_listed_and_shown(shop: ProjectFolder) -> None:
         ["dev", "planned", "0"],
         ["prod", "applied", "4"],
     ]
+    planned = call(shop, "env", "show", "dev")
+    assert call(shop, "plan", "dev", "--summary") in planned
+    assert planned.endswith("Carry it out with `seeknal env apply dev`.\n")
     call(shop, "env", "apply", "dev")
     shown = call(shop, "env", "show", "dev").splitlines()
     assert shown[0] == "dev: applied, shows 4 nodes"
     assert shown[3] == "  differs from 'prod' in 2 nodes: transform.best, transform.days"
+    assert len(shown) == 5
+    assert shown[4].startswith("  last plan of 20")
+    assert shown[4].endswith(", against 'prod': 1 edited")
     facts = answer(shop, "env", "show", "dev")
     assert facts["differs_from_base"] == ["transform.best", "transform.days"]
+    shop.write("seeknal/count.sql", "SELECT 1 AS n")
+    call(shop, "plan", "dev")
+    shop.run(environment="dev")
+    assert call(shop, "env", "show", "dev").splitlines()[5] == (
+        "  it no longer holds: 'dev' has moved since. Plan again with `seeknal plan dev`."
+    )
     unknown = seeknal("env", "show", "dvv", cwd=shop.root, code=2)
     assert unknown.stderr == "Error: There is no environment 'dvv'. Did you mean 'dev'?\n"
 
@@ -248,7 +281,22 @@ def test_cleaning_up_is_told_before_it_is_done(shop: ProjectFolder) -> None:
     call(shop, "plan", "idle", "--ttl-hours", "0")
     assert call(shop, "env", "cleanup") == "Removed 1 environment (idle).\n"
     refused = seeknal("env", "delete", "prod", "--yes", cwd=shop.root, code=2)
-    assert refused.stderr == "Error: 'prod' can't be deleted.\n"
+    assert (
+        refused.stderr == "Error: 'prod' can't be deleted: all other environments begin as it is.\n"
+    )
+
+
+def test_who_is_based_on_what_is_deleted_is_told(shop: ProjectFolder) -> None:
+    call(shop, "run", "--env", "dev")
+    call(shop, "plan", "feature", "--base", "dev")
+    assert call(shop, "env", "delete", "dev").splitlines() == [
+        "'dev' is deleted.",
+        "On it feature is based: choose another base, as with `seeknal plan feature --base prod`.",
+    ]
+    refused = seeknal("env", "apply", "feature", cwd=shop.root, code=2)
+    assert "its base 'dev' is gone" in refused.stderr
+    asked = seeknal("query", "SELECT 1", "--env", "feature", cwd=shop.root, code=2)
+    assert "Did you mean" not in asked.stderr
 
 
 @pytest.mark.parametrize(("typed", "left"), [(b"n\n", 2), (b"y\n", 1)])

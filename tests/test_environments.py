@@ -408,6 +408,66 @@ def test_a_plan_is_carried_out_elsewhere(live: Shop, tmp_path: Path) -> None:
     assert (dev.status, dev.plan) == ("applied", plan)
 
 
+def test_a_run_makes_the_plan_of_its_environment_void(live: Shop) -> None:
+    live.write(*EDIT)
+    live.plan("dev")
+    live.run(environment="dev")
+    dev = live.manager.get("dev")
+    assert dev is not None
+    assert dev.status == "applied"
+    with pytest.raises(PlanMovedError, match="'dev' showed nothing then, and shows 4 nodes now"):
+        live.manager.apply("dev")
+    with pytest.raises(RequestError, match=r"'dev' has moved .*`seeknal plan dev --base prod` and"):
+        live.manager.promote("dev", "prod")
+    live.planned_and_applied("dev")
+    assert live.manager.promote("dev", "prod").moved == 2
+
+
+def test_a_plan_is_not_taken_for_applied_after_a_step_back(live: Shop) -> None:
+    live.planned_and_applied("dev")
+    live.write(*EDIT)
+    live.planned_and_applied("dev")
+    live.write(EDIT[0], EDIT[1].replace("2 *", "3 *"))
+    live.plan("dev")
+    live.manager.rollback("dev")
+    with pytest.raises(PlanMovedError, match="'dev' has moved from revision 2 to 3"):
+        live.manager.apply("dev")
+
+
+def test_an_environment_keeps_its_base_until_another_is_named(live: Shop) -> None:
+    live.write(*EDIT)
+    live.planned_and_applied("dev")
+    live.write("seeknal/count.sql", "SELECT count(amount) AS n FROM ref('source.raw')")
+    live.planned_and_applied("feature", base="dev")
+    assert live.plan("feature").base == "dev"
+    live.plan("later", base="feature", select="count")
+    assert cleaning.based_on(live.manager._state, "dev") == ["feature"]
+    live.manager.delete("dev")
+    with pytest.raises(RequestError) as gone:
+        live.plan("feature")
+    assert str(gone.value) == (
+        "'feature' was planned on the base 'dev', which is gone: choose another one, as with "
+        "`seeknal plan feature --base prod`."
+    )
+    assert live.plan("feature", base="prod").base == "prod"
+    assert live.plan("feature").base == "prod"
+    live.manager.delete("feature")
+    for force in (False, True):
+        with pytest.raises(RequestError, match=r"gone\. .*plan later --base prod --select count`"):
+            live.manager.apply("later", force=force)
+
+
+@pytest.mark.parametrize("hours", [-1, float("nan"), float("inf")])
+def test_a_time_to_live_that_cannot_be_is_refused(live: Shop, hours: float) -> None:
+    with pytest.raises(RequestError, match="hours to live: give a number from 0 to 1,000,000"):
+        live.manager.plan("dev", ttl_hours=hours)
+
+
+def test_planning_again_keeps_the_time_to_live(live: Shop) -> None:
+    live.plan("dev", ttl_hours=2)
+    assert live.plan("dev").ttl_hours == 2
+
+
 # --- Applying -------------------------------------------------------------------------------
 
 
@@ -591,7 +651,19 @@ def test_a_promotion_may_make_a_new_environment(live: Shop) -> None:
     live.planned_and_applied("dev")
     assert len(live.manager.promote("dev", "stage").gained) == 4
     assert live.best("stage") == 8
-    with pytest.raises(RequestError, match="can't go back to 0: it showed nothing then"):
+    live.manager.promote("prod", "mirror")
+    live.planned_and_applied("brief", ttl_hours=2)
+    live.manager.promote("brief", "copy")
+    hours = {e.name: e.ttl_hours for e in live.manager.list_environments()}
+    assert hours == {
+        "brief": 2,
+        "copy": 2,
+        "dev": 168,
+        "mirror": 168,
+        "prod": None,
+        "stage": 168,
+    }
+    with pytest.raises(RequestError, match="further: before revision 1 it showed nothing"):
         live.manager.rollback("stage")
 
 
@@ -604,8 +676,21 @@ def test_rolling_back_again_goes_back_further(live: Shop) -> None:
         live.manager.rollback("prod")
         found.append(live.best())
     assert found == [32, 24, 16, 8]
-    with pytest.raises(RequestError, match="can't go back to 0"):
+    with pytest.raises(RequestError) as refused:
         live.manager.rollback("prod")
+    assert str(refused.value) == (
+        "'prod' can't go back further: before revision 1 it showed nothing. It can go back to "
+        "revisions 1 to 6."
+    )
+    with pytest.raises(
+        RequestError, match="'prod' has no revision 99 to go back to: it is at revi"
+    ):
+        live.manager.rollback("prod", to=99)
+    live.plan("dev")
+    with pytest.raises(RequestError, match=r"in 'dev'\. Begin with `seeknal env apply dev`"):
+        live.manager.promote("dev", "prod")
+    with pytest.raises(RequestError, match="'dev' can't go back: it shows nothing yet"):
+        live.manager.rollback("dev")
     live.manager.rollback("prod", to=4)
     assert live.best() == 32
 
@@ -616,7 +701,7 @@ def test_no_more_than_some_revisions_are_kept(live: Shop) -> None:
         live.write(EDIT[0], EDIT[1].replace("2 *", f"{factor} *"))
         live.run()
     manager = live.fresh()
-    with pytest.raises(RequestError, match="what it showed after 2 to 3 is known"):
+    with pytest.raises(RequestError, match=r"not kept\. It can go back to revisions 2 to 3"):
         manager.rollback("prod", to=1)
     manager.rollback("prod", to=2)
     assert live.best() == 16

@@ -38,7 +38,10 @@ def plan(
     base: Annotated[
         str | None,
         typer.Option(
-            "--base", metavar="ENV", help="What a new one begins as.", show_default="prod"
+            "--base",
+            metavar="ENV",
+            help="What it begins as, and is compared with.",
+            show_default="that of its last plan, or prod",
         ),
     ] = None,
     select: Select = None,
@@ -46,7 +49,6 @@ def plan(
         float | None,
         typer.Option(
             "--ttl-hours",
-            min=0,
             metavar="HOURS",
             help="How long after its last use it expires.",
             show_default="168; prod never",

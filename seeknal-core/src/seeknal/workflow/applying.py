@@ -9,14 +9,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from seeknal.errors import ConflictError, RequestError
-from seeknal.names import check_name
+from seeknal.names import PROD, check_name
 from seeknal.state.backend import StateBackend
 from seeknal.state.locks import lock_on
 from seeknal.state.records import APPLIED, PLANNED, Environment
-from seeknal.workflow.moved import PlanMovedError, stored_plan, version_of, what_moved
+from seeknal.workflow.moved import (
+    PlanMovedError,
+    readable_plan,
+    stored_plan,
+    version_of,
+    what_moved,
+)
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.plan import Plan
-from seeknal.workflow.plan_document import EnvironmentPlan
+from seeknal.workflow.plan_document import EnvironmentPlan, plan_command
 from seeknal.workflow.proposing import Proposal, Wanted, propose
 from seeknal.workflow.publishing import Publishing, show
 from seeknal.workflow.runner import carry_out
@@ -41,7 +47,7 @@ def plan_environment(project: OpenProject, wanted: Wanted) -> EnvironmentPlan:
     elif status == stored.status and _keeps_the_same(stored, document):
         return document
     with project.state.transaction():
-        current = _unmoved(project.state, document, "planned")
+        current = _unmoved(project.state, document, "it was being planned")
         project.state.save_environment(
             replace(
                 current,
@@ -60,15 +66,15 @@ def _unmoved(state: StateBackend, document: EnvironmentPlan, what: str) -> Envir
     current = state.get_environment(name) or Environment(name)
     if version_of(current) != document.against.environment:
         raise ConflictError(
-            f"'{name}' was changed by someone else while its plan was {what}. What was computed is "
-            f"kept: plan it again with `seeknal plan {name}`."
+            f"'{name}' was changed by someone else while {what}. What was computed is kept: plan "
+            f"it again with `{document.command}`."
         )
     return current
 
 
 def _keeps_the_same(environment: Environment, document: EnvironmentPlan) -> bool:
     """Whether an environment keeps a plan already that was made against the same."""
-    kept = stored_plan(environment)
+    kept = readable_plan(environment)
     same = kept is not None and kept.against == document.against
     return same and environment.ttl_hours == document.ttl_hours
 
@@ -93,15 +99,29 @@ def apply_plan(
     with _only_one(state, name):
         started = time.perf_counter()
         stored = state.get_environment(name)
-        kept = stored_plan(stored) if stored else None
-        chosen = document or kept
-        if chosen is None:
-            raise RequestError(f"'{name}' has no plan: make one with `seeknal plan {name}`.")
+        kept = readable_plan(stored) if stored else None
+        chosen = chosen_plan(state, name, document)
         if chosen.environment != name:
-            raise RequestError(f"This is a plan of '{chosen.environment}', and not of '{name}'.")
+            raise RequestError(
+                f"This is a plan of '{chosen.environment}', and not of '{name}': it can be applied "
+                "to no other environment."
+            )
         if stored and kept and stored.status != PLANNED and kept.id == chosen.id:
             return _nothing_to_do(chosen, time.perf_counter() - started)
         return _Applying(project, chosen, force).run(workers)
+
+
+def chosen_plan(
+    state: StateBackend, name: str, document: EnvironmentPlan | None
+) -> EnvironmentPlan:
+    """The plan that was given, or the one that an environment keeps. Raises RequestError."""
+    if document is not None:
+        return document
+    stored = state.get_environment(check_name(name, "an environment"))
+    kept = stored_plan(stored) if stored else None
+    if kept is None:
+        raise RequestError(f"'{name}' has no plan: make one with `seeknal plan {name}`.")
+    return kept
 
 
 def _nothing_to_do(document: EnvironmentPlan, seconds: float) -> RunSummary:
@@ -134,6 +154,7 @@ class _Applying:
 
     def _planned(self, run: RunInfo) -> tuple[Environment, Plan]:
         document = self._document
+        self._refuse_without_base()
         wanted = Wanted(document.environment, document.base, document.select, document.ttl_hours)
         now = None if self._force else document.created_at
         proposal = propose(self._project, wanted, run_id=run.run_id, now=now)
@@ -141,10 +162,21 @@ class _Applying:
             moved = list(what_moved(self._project.state, document, proposal.document))
             if moved:
                 raise PlanMovedError(
-                    f"The plan of '{document.environment}' no longer holds:", [*moved, _ADVICE]
+                    f"The plan of '{document.environment}' no longer holds:",
+                    moved,
+                    f"Plan again with `{document.command}`, or carry it out by force all the same.",
                 )
         self._proposal = proposal
         return proposal.shown, proposal.plan
+
+    def _refuse_without_base(self) -> None:
+        """What the plan begins with, or reuses, is what its base shows."""
+        name, base = self._document.environment, self._document.base
+        if base and version_of(self._project.state.get_environment(base)) is None:
+            raise RequestError(
+                f"The plan of '{name}' can't be carried out: its base '{base}' is gone. Plan again "
+                f"on another one, as with `{plan_command(name, PROD, self._document.select)}`."
+            )
 
     def _publish(
         self, project: OpenProject, run: RunInfo, plan: Plan, summary: RunSummary
@@ -157,7 +189,7 @@ class _Applying:
         moved, behind = Publishing(project, plan, summary).moved(shown)
         kept = document if self._force else self._document
         with project.state.transaction():
-            current = _unmoved(project.state, document, "carried out")
+            current = _unmoved(project.state, document, "its plan was carried out")
             after = replace(
                 moved,
                 created_at=current.created_at,
@@ -168,6 +200,3 @@ class _Applying:
             )
             show(project, run, current, after)
         return behind
-
-
-_ADVICE = "Plan again, or go on all the same with --force."

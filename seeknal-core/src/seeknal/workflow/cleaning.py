@@ -23,6 +23,7 @@ from seeknal.state.housekeeping import CLEANUP, close_abandoned_runs, who_cleans
 from seeknal.state.locks import Lock, lock_on
 from seeknal.state.records import Environment
 from seeknal.workflow.engine import Engine, Stored
+from seeknal.workflow.moved import readable_plan
 from seeknal.workflow.revisions import snapshots_before
 
 LEASE_MS = 10_000
@@ -86,7 +87,7 @@ def delete(state: StateBackend, name: str) -> Environment:
     """
     check_name(name, "an environment")
     if name == PROD:
-        raise RequestError(f"'{PROD}' can't be deleted.")
+        raise RequestError(f"'{PROD}' can't be deleted: all other environments begin as it is.")
     found = state.get_environment(name)
     if found is None:
         names = [e.name for e in state.list_environments() if e.name != PROD]
@@ -96,6 +97,12 @@ def delete(state: StateBackend, name: str) -> Environment:
         raise ConflictError(f"'{name}' can't be deleted now: {holder.holder} is at it.")
     state.delete_environment(found)
     return found
+
+
+def based_on(state: StateBackend, name: str) -> list[str]:
+    """Names of the environments whose last plan was made on this one as its base."""
+    others = [e for e in state.list_environments() if e.name not in (name, PROD)]
+    return [e.name for e in others if (plan := readable_plan(e)) and plan.base == name]
 
 
 def expired(state: StateBackend, now: datetime | None = None) -> list[Environment]:

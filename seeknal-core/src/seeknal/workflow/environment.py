@@ -19,12 +19,13 @@ from seeknal.dag.manifest import Manifest
 from seeknal.errors import count
 from seeknal.names import PROJECT_FILE, TARGET_FOLDER
 from seeknal.state.backend import StateBackend
+from seeknal.state.records import APPLIED, PLANNED
 from seeknal.state.records import Environment as Record
 from seeknal.workflow import applying, cleaning, promoting
 from seeknal.workflow.cleaning import Cleanup
 from seeknal.workflow.engine import Engine
 from seeknal.workflow.executor import Executor
-from seeknal.workflow.moved import stored_plan
+from seeknal.workflow.moved import is_to_be_applied, stored_plan
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.plan_document import EnvironmentPlan
 from seeknal.workflow.promoting import Promotion
@@ -44,7 +45,8 @@ __all__ = [
 class Environment:
     """An isolated environment: a name under which every node is read in one version.
 
-    name. status: "planned" while its plan is to be applied, then "applied"; "promoted" when another
+    name. status: "planned" while its plan is to be applied, "applied" when it has been, or when a
+    run or anything else has moved the environment since it was planned; "promoted" when another
     environment has been pointed at what it shows. created_at: aware, in UTC. ttl_hours: how long
     after its last use, `used_at`, it expires; None for never. pointers: node id -> snapshot id.
     """
@@ -52,7 +54,7 @@ class Environment:
     def __init__(self, record: Record) -> None:
         self._record = record
         self.name: str = record.name
-        self.status: str = record.status
+        self.status: str = _status(record)
         self.created_at: datetime = record.created_at
         self.used_at: datetime = record.used_at
         self.ttl_hours: float | None = record.ttl_hours
@@ -186,6 +188,10 @@ class EnvironmentManager:
     @property
     def _revisions(self) -> int:
         return self._project.settings.retention.revisions
+
+
+def _status(record: Record) -> str:
+    return APPLIED if record.status == PLANNED and not is_to_be_applied(record) else record.status
 
 
 def _settings(target: Path) -> Settings:

@@ -6,6 +6,7 @@ Its JSON schema is what `EnvironmentPlan.model_json_schema()` gives, and lies in
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from seeknal.errors import RequestError, count, some
 from seeknal.files import write_beside
+from seeknal.names import PROD
 
 Action = Literal["compute", "reuse", "spare", "leave", "wait", "remove"]
 Change = Literal["added", "edited", "reached", "removed"]
@@ -110,13 +112,19 @@ class EnvironmentPlan(_Model):
         return [node.node for node in self.nodes if node.change == change]
 
     @property
+    def command(self) -> str:
+        """What plans the same again."""
+        base = self.base if self.base != PROD else None
+        return plan_command(self.environment, base, self.select)
+
+    @property
     def summary(self) -> str:
         """What it comes to, in a few lines for people."""
         return "\n".join(self._summary())
 
     def _summary(self) -> Sequence[str]:
         against = f", compared with '{self.base}'" if self.base and self.is_new else ""
-        lines = [f"Plan for '{self.environment}'{against}: {self._edits()}"]
+        lines = [f"Plan for '{self.environment}'{against}: {self.edits}"]
         compute = self.of_action("compute")
         if compute:
             batches = sum(node.batches for node in compute if node.intervals)
@@ -141,7 +149,9 @@ class EnvironmentPlan(_Model):
             lines.append("There is nothing to do.")
         return lines
 
-    def _edits(self) -> str:
+    @property
+    def edits(self) -> str:
+        """What was edited, in a few words."""
         changes: tuple[Change, ...] = ("added", "edited", "removed")
         found = {change: len(self.of_change(change)) for change in changes}
         told = [f"{number:,} {change}" for change, number in found.items() if number]
@@ -172,6 +182,14 @@ class EnvironmentPlan(_Model):
             raise RequestError(
                 f"{place} is not a plan that this version can read: {what}"
             ) from error
+
+
+def plan_command(environment: str, base: str | None = None, select: str | None = None) -> str:
+    """The command that makes a plan."""
+    options = f" --base {base}" if base else ""
+    return f"seeknal plan {environment}{options}" + (
+        f" --select {shlex.quote(select)}" if select else ""
+    )
 
 
 def _expected(nodes: Sequence[PlannedNode]) -> str:
