@@ -98,6 +98,9 @@ class EnvironmentManager:
         target = Path(target_path).resolve()
         self._project = OpenProject(target.parent, settings=_settings(target))
         self._project.use(state=backend, engine=engine, executor=executor)
+        self._has_files = (target.parent / PROJECT_FILE).is_file()
+        self._given: dict[str, Manifest] = {}
+        """By environment, the manifest with which it was last planned here."""
 
     def plan(
         self,
@@ -110,12 +113,15 @@ class EnvironmentManager:
     ) -> EnvironmentPlan:
         """Plan how to bring an environment to a manifest, and keep the plan in it.
 
-        manifest: the nodes as they should be; by default as the project's files have them. base:
-        the environment that a new one begins as, prod by default. select: a selector, None for all
-        nodes. ttl_hours: a week by default, except for prod, which never expires.
+        manifest: the nodes as they should be, and as `apply` then takes them; by default as the
+        project's files have them now. base: the environment that a new one begins as, by default
+        that of its last plan, or prod. select: a selector, None for all nodes. ttl_hours: a week by
+        default, except for prod, which never expires.
         """
+        self._given.pop(env_name, None)
         if manifest is not None:
-            self._project.use(manifest=manifest)
+            self._given[env_name] = manifest
+        self._look(env_name)
         return applying.plan_environment(self._project, Wanted(env_name, base, select, ttl_hours))
 
     def apply(
@@ -134,6 +140,7 @@ class EnvironmentManager:
         the plan was made against has moved, with what is there now; otherwise PlanMovedError says
         what.
         """
+        self._look(env_name)
         return applying.apply_plan(
             self._project,
             env_name,
@@ -180,6 +187,13 @@ class EnvironmentManager:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def _look(self, env_name: str) -> None:
+        """See the nodes as an environment was planned with, or else as the files have them now."""
+        if env_name in self._given:
+            self._project.use(manifest=self._given[env_name])
+        elif self._has_files:
+            self._project.reread()
 
     @property
     def _state(self) -> StateBackend:
