@@ -269,6 +269,16 @@ def test_an_environment_is_exported_for_other_programs(shop: ProjectFolder) -> N
         assert warehouse.execute("SELECT best FROM transform.best").fetchall() == [(7,)]
 
 
+@pytest.mark.parametrize("command", ["plan prod --output", "env export prod"])
+def test_a_file_is_written_into_a_folder_that_is_made(shop: ProjectFolder, command: str) -> None:
+    call(shop, *command.split(), "a/b/file")
+    assert (shop.root / "a/b/file").is_file()
+    refused = seeknal(*command.split(), "raw.csv/file", cwd=shop.root, code=2)
+    assert refused.stderr == ("Error: raw.csv/file can't be written: File exists, at raw.csv.\n")
+    refused = seeknal(*command.split(), "a", cwd=shop.root, code=2)
+    assert "a can't be written: it is a folder" in refused.stderr
+
+
 def test_cleaning_up_is_told_before_it_is_done(shop: ProjectFolder) -> None:
     call(shop, "plan", "dev")
     call(shop, "env", "apply", "dev")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -159,6 +161,27 @@ def test_a_backend_an_engine_and_an_executor_may_be_lent(live: Shop) -> None:
         assert stored is not None
         assert len(stored.pointers) == 4
     backend.close()
+
+
+def test_a_manager_that_stays_open_sees_the_files_as_they_are(live: Shop) -> None:
+    manager = live.fresh()
+    assert not manager.plan("prod").has_changes
+    live.write(*EDIT)
+    assert actions(manager.plan("dev")) == {"days": "compute", "best": "compute"}
+    live.write("seeknal/days.sql", PROJECT["seeknal/days.sql"].replace("sum", "3 * sum"))
+    with pytest.raises(PlanMovedError, match=r"the project's files: transform\.days"):
+        manager.apply("dev")
+    manager.plan("dev")
+    manager.apply("dev")
+    assert live.best("dev") == 24
+    with OpenProject(live.root) as project:
+        given = project.manifest
+    live.write(*EDIT)
+    manager.plan("dev", given)
+    manager.plan("other")
+    manager.apply("dev")
+    manager.apply("other")
+    assert (live.best("dev"), live.best("other")) == (24, 16)
 
 
 # --- Plans ----------------------------------------------------------------------------------
@@ -521,6 +544,52 @@ def test_two_cannot_apply_at_once(live: Shop, monkeypatch: pytest.MonkeyPatch) -
     assert live.manager.apply("dev").status == "success"
 
 
+def test_a_plan_is_not_replaced_while_it_is_applied(
+    live: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applying, "LEASE_MS", 100)
+    live.write(*EDIT)
+    first = live.plan("dev")
+    original = live.manager._project.executing
+
+    def planning(**options: Any) -> Any:
+        live.write(EDIT[0], EDIT[1].replace("2 *", "3 *"))
+        with (
+            EnvironmentManager(live.root / "target") as other,
+            pytest.raises(ConflictError, match=r"plan of 'dev' can't be replaced now: process \d+"),
+        ):
+            other.plan("dev")
+        return original(**options)
+
+    live.manager._project.executing = planning  # type: ignore[method-assign]
+    assert live.manager.apply("dev").status == "success"
+    dev = live.fresh().get("dev")
+    assert dev is not None
+    assert dev.plan == first
+    assert live.plan("dev").has_changes
+
+
+def test_who_died_at_it_is_not_told_as_living(live: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applying, "LEASE_MS", 100)
+    live.plan("dev")
+    script = (
+        "import os, signal; from seeknal.workflow.open_project import OpenProject; "
+        "OpenProject('.').state.acquire_lock('environment:dev', 0, lease_ms=60_000); "
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=live.root, check=False)
+    told: list[str] = []
+    died = r"process \d+ on .* was at it when it died\. Try again in \d\d s, when"
+    with OpenProject(live.root) as project:
+        with pytest.raises(ConflictError, match=f"can't be applied now: {died}"):
+            applying.apply_plan(project, "dev", tell=told.append)
+        with pytest.raises(ConflictError, match=f"can't be deleted now: {died}"):
+            cleaning.delete(project.state, "dev")
+    assert len(told) == 1
+    assert told[0].startswith("Waiting, for at most 0 s: process ")
+    assert told[0].endswith("was at it when it died.")
+
+
 def test_what_is_written_meanwhile_is_not_overwritten(live: Shop) -> None:
     live.planned_and_applied("dev")
     live.write(*EDIT)
@@ -805,7 +874,7 @@ def test_who_plans_while_snapshots_are_removed_waits(
     with OpenProject(live.root) as other:
         lock = other.state.acquire_lock("cleanup", 0)
         assert lock
-        with pytest.raises(ConflictError, match="being removed already, by process"):
+        with pytest.raises(ConflictError, match="being removed already: process"):
             live.manager.cleanup_expired()
         began = time.monotonic()
         threading.Timer(0.5, lock.release).start()

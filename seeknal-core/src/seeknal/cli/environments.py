@@ -13,8 +13,9 @@ import typer
 
 from seeknal.cli.differing import diff
 from seeknal.cli.options import AsJson, AsJsonLines, ProjectPath, Workers
-from seeknal.cli.words import columns, count
+from seeknal.cli.words import columns, count, on_terminal
 from seeknal.errors import RequestError, some
+from seeknal.files import make_room
 from seeknal.names import PROD
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def apply(
                     document=document,
                     force=force,
                     workers=workers if parallel else 1,
+                    tell=on_terminal,
                 )
             except PlanMovedError as error:
                 advice = f"Plan again with `{planning}`, or go on all the same with --force."
@@ -318,7 +320,7 @@ def cleanup(
     from seeknal.workflow.open_project import OpenProject
 
     with OpenProject(project) as opened:
-        done = clean_up(opened.state, opened.engine, dry_run=dry_run)
+        done = clean_up(opened.state, opened.engine, dry_run=dry_run, tell=on_terminal)
     if as_json:
         answer = {
             "dry_run": dry_run,
@@ -358,6 +360,7 @@ def export(
     from seeknal.workflow.open_project import OpenProject
     from seeknal.workflow.reading import tables_of
 
+    make_room(file)
     with OpenProject(project) as opened:
         tables = tables_of(opened, environment)
         shown = opened.engine.export_views(tables, file)

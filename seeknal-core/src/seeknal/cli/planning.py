@@ -12,7 +12,8 @@ import typer
 
 from seeknal.cli.inspecting import warn
 from seeknal.cli.options import AsJson, ProjectPath, Select
-from seeknal.cli.words import count, way
+from seeknal.cli.words import count, on_terminal, way
+from seeknal.files import make_room
 
 if TYPE_CHECKING:
     from seeknal.dag.manifest import Manifest
@@ -72,10 +73,16 @@ def plan(
     from seeknal.workflow.proposing import Wanted, propose
 
     wanted = Wanted(environment, base, select, ttl_hours)
+    if output:
+        make_room(output)
     with OpenProject(project) as opened:
         _ = opened.manifest
         warn(opened)
-        document = propose(opened, wanted).document if check else plan_environment(opened, wanted)
+        document = (
+            propose(opened, wanted).document
+            if check
+            else plan_environment(opened, wanted, tell=on_terminal)
+        )
         opened.contents.save()
         before = _before(opened, document) if sql else None
         if output:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+
+import typer
 
 from seeknal.errors import count
 
-__all__ = ["columns", "count", "way"]
+__all__ = ["columns", "count", "on_terminal", "way"]
+
+
+def on_terminal(text: str) -> None:
+    """Tell whoever sits before a terminal what is waited for."""
+    if sys.stderr.isatty():
+        typer.echo(text, err=True)
 
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

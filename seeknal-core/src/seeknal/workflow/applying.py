@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from seeknal.errors import ConflictError, RequestError
 from seeknal.names import PROD, check_name
 from seeknal.state.backend import StateBackend
-from seeknal.state.locks import lock_on
+from seeknal.state.locks import Lock, lock_on
 from seeknal.state.records import APPLIED, PLANNED, Environment
+from seeknal.workflow.holders import Tell, nobody, take
 from seeknal.workflow.moved import (
     PlanMovedError,
     readable_plan,
@@ -32,11 +31,14 @@ LEASE_MS = 10_000
 """How long an environment seems to be at work after its process died."""
 
 
-def plan_environment(project: OpenProject, wanted: Wanted) -> EnvironmentPlan:
+def plan_environment(
+    project: OpenProject, wanted: Wanted, *, tell: Tell = nobody
+) -> EnvironmentPlan:
     """Make the plan of an environment, and keep it there. What the environment shows stays.
 
-    Raises RequestError for what can't be planned so, ConflictError when someone else writes the
-    environment meanwhile.
+    tell: what is waited for. Raises RequestError for what can't be planned so, ConflictError when
+    someone else writes the environment meanwhile, or applies its plan: a plan that was made against
+    what it showed before would not hold afterwards.
     """
     proposal = propose(project, wanted)
     document = proposal.document
@@ -46,7 +48,8 @@ def plan_environment(project: OpenProject, wanted: Wanted) -> EnvironmentPlan:
         status = PLANNED
     elif status == stored.status and _keeps_the_same(stored, document):
         return document
-    with project.state.transaction():
+    what = f"The plan of '{wanted.environment}' can't be replaced now"
+    with _only_one(project.state, wanted.environment, what, tell), project.state.transaction():
         current = _unmoved(project.state, document, "it was being planned")
         project.state.save_environment(
             replace(
@@ -86,17 +89,19 @@ def apply_plan(
     document: EnvironmentPlan | None = None,
     force: bool = False,
     workers: int | None = None,
+    tell: Tell = nobody,
 ) -> RunSummary:
     """Compute what a plan names, and let the environment show it when all of it is complete.
 
     What an apply that failed or died has computed is found again. document: the plan; the one that
-    the environment keeps by default. force: whatever has moved since, with what is there now.
+    the environment keeps by default. force: whatever has moved since, with what is there now. tell:
+    what is waited for.
     Raises PlanMovedError for what has moved; ConflictError when somebody else applies a plan to
     this environment; RequestError when there is no plan. What nodes fail of is in the summary.
     """
     check_name(name, "an environment")
     state = project.state
-    with _only_one(state, name):
+    with _only_one(state, name, f"'{name}' can't be applied now", tell):
         started = time.perf_counter()
         stored = state.get_environment(name)
         kept = readable_plan(stored) if stored else None
@@ -128,17 +133,9 @@ def _nothing_to_do(document: EnvironmentPlan, seconds: float) -> RunSummary:
     return RunSummary("success", seconds, {}, unchanged=len(document.unchanged), reused=0)
 
 
-@contextmanager
-def _only_one(state: StateBackend, name: str) -> Iterator[None]:
-    """Be the only one that applies a plan to an environment. Waits as long as one that has died
-    may seem to be at it; raises ConflictError when it is alive."""
-    lock = state.acquire_lock(lock_on(name), 1.2 * LEASE_MS, lease_ms=LEASE_MS)
-    if lock is None:
-        info = state.get_lock(lock_on(name))
-        holder = f"{info.holder} is" if info else "somebody was just"
-        raise ConflictError(f"'{name}' can't be applied now: {holder} at it. Try again later.")
-    with lock:
-        yield
+def _only_one(state: StateBackend, name: str, what: str, tell: Tell) -> Lock:
+    """Be the only one that plans or applies an environment. Raises as `take` does."""
+    return take(state, lock_on(name), what, LEASE_MS, tell)
 
 
 class _Applying:
