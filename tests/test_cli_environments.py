@@ -197,6 +197,32 @@ def test_promoting_and_taking_back_is_told(shop: ProjectFolder) -> None:
     assert shop.query("SELECT best FROM best") == [(10,)]
 
 
+def test_a_promotion_names_what_does_not_match_what_it_is_made_from(shop: ProjectFolder) -> None:
+    call(shop, "plan", "dev", "--select", "days")
+    call(shop, "env", "apply", "dev")
+    for more in (["--dry-run"], []):
+        assert call(shop, "env", "promote", "dev", "prod", *more).splitlines()[:2] == [
+            "'prod' changes 1 node: transform.days",
+            "1 node doesn't match what it is made from, since the plan of 'dev' left it out: "
+            "transform.best. Without --select, `seeknal plan dev` plans it too.",
+        ]
+    call(shop, "plan", "dev")
+    call(shop, "env", "apply", "dev")
+    moved = answer(shop, "env", "promote", "dev", "prod")
+    assert (moved["changes"], moved["unmatched"]) == (["transform.best"], [])
+    shop.write("raw.csv", "day,amount\n2024-01-01,5\n")
+    planned = answer(shop, "plan", "dev", "--select", "raw")
+    assert {n["node"]: n["action"] for n in planned["nodes"]} == {
+        "source.raw": "compute",
+        "transform.best": "leave",
+        "transform.count": "leave",
+        "transform.days": "leave",
+    }
+    call(shop, "env", "apply", "dev")
+    moved = answer(shop, "env", "promote", "dev", "prod")
+    assert sorted(moved["unmatched"]) == ["transform.best", "transform.count", "transform.days"]
+
+
 def test_data_of_two_environments_is_compared(shop: ProjectFolder) -> None:
     call(shop, "plan", "dev")
     call(shop, "env", "apply", "dev")

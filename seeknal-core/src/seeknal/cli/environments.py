@@ -129,7 +129,20 @@ def promote(
     if made:
         hours = made.ttl_hours
         then = f"It expires {hours:,g} hours after its last use." if hours is not None else ""
-    _tell(moved, done, f"{done} now", then, dry_run, as_json)
+    _tell(moved, done, f"{done} now", then, dry_run, as_json, _unmatched(moved, source))
+
+
+def _unmatched(moved: Promotion, source: str) -> str:
+    """What is shown beside a version of what it is made from that it wasn't made from."""
+    names = moved.unmatched
+    if not names:
+        return ""
+    one = len(names) == 1
+    match, it = ("doesn't match what it is", "it") if one else ("don't match what they are", "them")
+    return (
+        f"{count(len(names), 'node')} {match} made from, since the plan of '{source}' left {it} "
+        f"out: {some(names)}. Without --select, `seeknal plan {source}` plans {it} too."
+    )
 
 
 @app.command()
@@ -166,14 +179,21 @@ def rollback(
 
 
 def _tell(
-    moved: Promotion, already: str, done: str, then: str, dry_run: bool, as_json: bool
+    moved: Promotion,
+    already: str,
+    done: str,
+    then: str,
+    dry_run: bool,
+    as_json: bool,
+    note: str = "",
 ) -> None:
-    """What a move of pointers comes to. already, done: what is so, or what is so now. then: what to
-    know about it."""
+    """What a move of pointers comes to. already, done: what is so, or what is so now. then, note:
+    what to know about it, afterwards and in any case."""
     parts = {"gains": moved.gained, "changes": moved.changed, "loses": moved.lost}
     if as_json:
         answer: dict[str, Any] = {"environment": moved.environment, "dry_run": dry_run}
         answer |= {name: list(ids) for name, ids in parts.items()}
+        answer["unmatched"] = list(moved.unmatched)
         typer.echo(json.dumps({**answer, "revision": moved.revision}, indent=2))
         return
     if not moved.moved:
@@ -182,6 +202,8 @@ def _tell(
     for name, ids in parts.items():
         if ids:
             typer.echo(f"'{moved.environment}' {name} {count(len(ids), 'node')}: {some(ids)}")
+    if note:
+        typer.echo(note)
     if dry_run:
         typer.echo("Nothing was moved: this is a dry run.")
     else:

@@ -5,6 +5,7 @@ Only pointers move, in one transaction: whatever the data's size.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -32,7 +33,8 @@ class Promotion:
 
     gained: nodes that the environment did not show. changed: those of which it shows another
     snapshot now. lost: those that it shows no longer. revision: of the environment, afterwards.
-    back_to: the revision after which it showed the same, when this is a step back.
+    back_to: the revision after which it showed the same, when this is a step back. unmatched: nodes
+    that were not selected when what they are made from was planned, so that they don't match it.
     """
 
     environment: str
@@ -41,6 +43,7 @@ class Promotion:
     lost: Sequence[str]
     revision: int
     back_to: int | None = None
+    unmatched: Sequence[str] = ()
 
     @property
     def moved(self) -> int:
@@ -66,7 +69,7 @@ def promote(
         after = replace(current, **{field: getattr(shown, field) for field in KEPT})
         if after.pointers != current.pointers:
             _refuse_what_moved(state, shown, current)
-        promotion = _promotion(current, after)
+        promotion = replace(_promotion(current, after), unmatched=_unmatched(shown))
         if dry_run or not promotion.moved:
             return promotion
         after = replace(after, status=_status_after_a_move(current))
@@ -74,6 +77,23 @@ def promote(
         now = datetime.now(UTC)
         state.save_environment(replace(shown, status=PROMOTED, updated_at=now, used_at=now))
         return replace(promotion, revision=saved.revision)
+
+
+def _unmatched(source: Environment) -> list[str]:
+    """Nodes that the last plan left as they were, although it changed what they are made from."""
+    plan = stored_plan(source)
+    if plan is None or plan.select is None:
+        return []
+    moved = {node.node for node in plan.nodes if node.action in ("compute", "reuse")}
+    unmatched = []
+    for node in plan.of_action("leave"):
+        text = source.definitions.get(node.node)
+        if text is None or node.category == "metadata":
+            continue
+        if not moved.isdisjoint(json.loads(text).get("inputs") or ()):
+            moved.add(node.node)
+            unmatched.append(node.node)
+    return unmatched
 
 
 def _time_to_live(source: Environment, target: str) -> float | None:

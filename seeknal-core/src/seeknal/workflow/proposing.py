@@ -204,7 +204,11 @@ class _Document:
         self._tasks: dict[str, list[Task]] = defaultdict(list)
         for task in plan.tasks:
             self._tasks[task.node_id].append(task)
-        self._actions = {i: action for i in self._manifest.order if (action := self._action(i))}
+        self._actions: dict[str, Action] = {}
+        self._behind: set[str] = set()
+        for node_id in self._manifest.order:
+            if action := self._action(node_id):
+                self._actions[node_id] = action
 
     def unchanged(self) -> list[str]:
         """Nodes that are in place, and of which there is nothing to say."""
@@ -231,8 +235,24 @@ class _Document:
         if self._shown.pointers.get(node_id) != self._plan.pins.get(node_id):
             return "reuse"
         if self._diff is None or node_id not in self._diff.effects:
-            return None
+            return "leave" if self._is_left_behind(node_id) else None
         return "spare" if node_id in self._selected else "leave"
+
+    def _is_left_behind(self, node_id: str) -> bool:
+        """Whether a node that is not selected, and that no edit reaches, is made from what gets
+        other data."""
+        if node_id in self._selected or node_id not in self._plan.pins:
+            return False
+        if any(self._moves(i) for i in self._manifest.nodes[node_id].inputs):
+            self._behind.add(node_id)
+        return node_id in self._behind
+
+    def _moves(self, node_id: str) -> bool:
+        """Whether a node gets other data, or stays behind where it should."""
+        if self._actions.get(node_id) != "compute":
+            return node_id in self._behind or self._actions.get(node_id) == "reuse"
+        first = self._tasks[node_id][0]
+        return bool(first.interval) or first.snapshot != self._shown.pointers.get(node_id)
 
     def _where_they_are(self) -> dict[str, str]:
         """Of each node whose snapshot is there, which other environment shows it."""
