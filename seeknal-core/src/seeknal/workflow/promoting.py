@@ -18,6 +18,7 @@ from seeknal.workflow.moved import (
     PlanMovedError,
     how_it_moved,
     is_to_be_applied,
+    readable_plan,
     stored_plan,
     version_of,
 )
@@ -81,7 +82,7 @@ def promote(
 
 def _unmatched(source: Environment) -> list[str]:
     """Nodes that the last plan left as they were, although it changed what they are made from."""
-    plan = stored_plan(source)
+    plan = readable_plan(source)
     if plan is None or plan.select is None:
         return []
     moved = {node.node for node in plan.nodes if node.action in ("compute", "reuse")}

@@ -104,5 +104,6 @@ def _why_not(environment: Environment, revisions: Sequence[Revision], number: in
     if not known:
         return why
     if len(known) == 1:
-        return f"{why} It can go back to revision {known[0]}."
-    return f"{why} It can go back to revisions {known[0]} to {known[-1]}."
+        return f"{why} What it showed after revision {known[0]} is known: name that one."
+    span = f"{known[0]} {'or' if len(known) == 2 else 'to'} {known[-1]}"
+    return f"{why} What it showed after revision {span} is known: name one of them."
