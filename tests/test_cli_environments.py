@@ -14,6 +14,8 @@ import duckdb
 import pytest
 from tests.projects import SEEKNAL, ProjectFolder, seeknal
 
+from seeknal.workflow.open_project import OpenProject
+
 DAYS = """\
 /*
 ---
@@ -352,6 +354,23 @@ def test_deleting_asks_on_a_terminal(shop: ProjectFolder, typed: bytes, left: in
     os.close(inside)
     assert b"Delete 'dev', which shows 0 nodes?" in output
     assert len(answer(shop, "env", "list")) == left
+
+
+def test_who_waits_before_a_terminal_is_told_what_for(shop: ProjectFolder) -> None:
+    terminal, inside = pty.openpty()
+    with OpenProject(shop.root) as opened:
+        lock = opened.state.acquire_lock("environment:dev", 0)
+        assert lock
+        process = subprocess.Popen(
+            [SEEKNAL, "plan", "dev"], cwd=shop.root, stdout=subprocess.DEVNULL, stderr=inside
+        )
+        said = os.read(terminal, 1000).decode()
+        lock.release()
+        assert process.wait(timeout=30) == 0
+    os.close(terminal)
+    os.close(inside)
+    assert said.startswith(f"Waiting, for at most 12 s: process {os.getpid()} on ")
+    assert [e["status"] for e in answer(shop, "env", "list")] == ["planned", "applied"]
 
 
 def test_pytest_tests_an_environment(shop: ProjectFolder) -> None:
