@@ -66,7 +66,7 @@ def test_run_says_what_failed_why_in_which_file_and_how_to_go_on(demo: Path) -> 
     out = seeknal("run", cwd=demo, code=1).stdout
     assert "transform.daily_revenue failed in seeknal/transforms/daily_revenue.sql:2:" in out
     assert 'Referenced column "nope" not found' in out
-    assert "Skipped, since they need what failed: transform.top." in out
+    assert "Skipped, since it needs what failed: transform.top." in out
     assert "run the same command again: it does only what is missing" in out
     assert "target/logs/" in out
 

@@ -74,7 +74,7 @@ def test_what_an_edit_reaches_is_told_with_its_place(shop: Path) -> None:
         "    note may change\n"
         "    of transform.paid note may change\n"
         "\n"
-        "Spared, since they read nothing that changes: transform.totals\n"
+        "Spared, since it reads nothing that changes: transform.totals\n"
         "2 nodes out of reach\n"
     )
     assert "2 nodes to compute; 3 up to date" in seeknal(shop, "run", "--dry-run")

@@ -14,6 +14,8 @@ import duckdb
 import pytest
 from tests.projects import SEEKNAL, ProjectFolder, seeknal
 
+from seeknal.workflow.open_project import OpenProject
+
 DAYS = """\
 /*
 ---
@@ -131,7 +133,7 @@ def test_what_moved_is_listed_and_force_goes_on(shop: ProjectFolder) -> None:
         "Error: The plan of 'dev' no longer holds:",
         "  the project's files: transform.count",
         "  transform.count must be computed now, and the plan doesn't say so: n may change",
-        "  Plan again, or go on all the same with --force.",
+        "  Plan again with `seeknal plan dev`, or go on all the same with --force.",
     ]
     assert "3 computed" in call(shop, "env", "apply", "dev", "--force")
 
@@ -139,7 +141,13 @@ def test_what_moved_is_listed_and_force_goes_on(shop: ProjectFolder) -> None:
 def test_an_apply_that_fails_ends_with_1(shop: ProjectFolder) -> None:
     shop.write("seeknal/count.sql", "SELECT error('on purpose') AS n FROM ref('source.raw')")
     call(shop, "plan", "dev")
-    assert "on purpose" in call(shop, "env", "apply", "dev", "--no-parallel", code=1)
+    said = call(shop, "env", "apply", "dev", "--no-parallel", code=1)
+    assert "on purpose" in said
+    assert (
+        "What was computed is kept. If nothing in the project's files must be mended, run the same "
+        "command again. Otherwise mend it, then do `seeknal plan dev` and `seeknal env apply dev`: "
+        "what was computed is reused."
+    ) in said.splitlines()
     assert [e["status"] for e in answer(shop, "env", "list")] == ["planned", "applied"]
     seeknal("env", "apply", "dev", "--no-parallel", "--workers", "2", cwd=shop.root, code=2)
 
@@ -149,6 +157,12 @@ def test_an_apply_is_told_as_json_lines(shop: ProjectFolder) -> None:
     events = [json.loads(line) for line in call(shop, "env", "apply", "dev", "--json").splitlines()]
     assert next(e["event"] for e in events) == "run_started"
     assert (events[-1]["event"], events[-1]["success"]) == ("run_finished", 2)
+    again = answer(shop, "env", "apply", "dev")
+    assert (again["event"], again["run"], again["success"]) == ("run_finished", None, 0)
+    assert call(shop, "env", "apply", "dev") == (
+        "The plan of 'dev' has been applied already. For what has changed since, make another one "
+        "with `seeknal plan dev`.\n"
+    )
 
 
 def test_promoting_and_taking_back_is_told(shop: ProjectFolder) -> None:
@@ -169,11 +183,46 @@ def test_promoting_and_taking_back_is_told(shop: ProjectFolder) -> None:
     history = answer(shop, "env", "history", "prod")
     assert [(h["revision"], h["nodes"]) for h in history] == [(2, 2), (1, 4)]
     assert history[0]["made_by"] == "promote dev"
-    assert answer(shop, "env", "rollback", "prod")["revision"] == 3
+    assert call(shop, "env", "rollback", "prod").splitlines()[1:] == [
+        "'prod' shows what it showed after revision 1 again: revision 3. The next `seeknal run` "
+        "brings it to what the project's files say."
+    ]
     assert shop.query("SELECT best FROM best") == [(7,)]
     assert call(shop, "env", "history", "prod").splitlines()[1].endswith("rollback to 1")
-    call(shop, "env", "rollback", "prod", "--to", "2")
+    assert answer(shop, "env", "rollback", "prod", "--to", "2")["revision"] == 4
+    assert call(shop, "env", "rollback", "prod", "--to", "4") == (
+        "'prod' shows what it showed after revision 4 already: nothing to move.\n"
+    )
+    assert call(shop, "env", "promote", "dev", "stage").splitlines()[1:] == [
+        "'stage' shows what 'dev' shows now: revision 1. It expires 168 hours after its last use."
+    ]
     assert shop.query("SELECT best FROM best") == [(10,)]
+
+
+def test_a_promotion_names_what_does_not_match_what_it_is_made_from(shop: ProjectFolder) -> None:
+    call(shop, "plan", "dev", "--select", "days")
+    call(shop, "env", "apply", "dev")
+    for more in (["--dry-run"], []):
+        assert call(shop, "env", "promote", "dev", "prod", *more).splitlines()[:2] == [
+            "'prod' changes 1 node: transform.days",
+            "1 node doesn't match what it is made from, since the plan of 'dev' left it out: "
+            "transform.best. Without --select, `seeknal plan dev` plans it too.",
+        ]
+    call(shop, "plan", "dev")
+    call(shop, "env", "apply", "dev")
+    moved = answer(shop, "env", "promote", "dev", "prod")
+    assert (moved["changes"], moved["unmatched"]) == (["transform.best"], [])
+    shop.write("raw.csv", "day,amount\n2024-01-01,5\n")
+    planned = answer(shop, "plan", "dev", "--select", "raw")
+    assert {n["node"]: n["action"] for n in planned["nodes"]} == {
+        "source.raw": "compute",
+        "transform.best": "leave",
+        "transform.count": "leave",
+        "transform.days": "leave",
+    }
+    call(shop, "env", "apply", "dev")
+    moved = answer(shop, "env", "promote", "dev", "prod")
+    assert sorted(moved["unmatched"]) == ["transform.best", "transform.count", "transform.days"]
 
 
 def test_data_of_two_environments_is_compared(shop: ProjectFolder) -> None:
@@ -219,12 +268,24 @@ def test_environments_are_listed_and_shown(shop: ProjectFolder) -> None:
         ["dev", "planned", "0"],
         ["prod", "applied", "4"],
     ]
+    planned = call(shop, "env", "show", "dev")
+    assert call(shop, "plan", "dev", "--summary") in planned
+    assert planned.endswith("Carry it out with `seeknal env apply dev`.\n")
     call(shop, "env", "apply", "dev")
     shown = call(shop, "env", "show", "dev").splitlines()
     assert shown[0] == "dev: applied, shows 4 nodes"
     assert shown[3] == "  differs from 'prod' in 2 nodes: transform.best, transform.days"
+    assert len(shown) == 5
+    assert shown[4].startswith("  last plan of 20")
+    assert shown[4].endswith(", against 'prod': 1 edited")
     facts = answer(shop, "env", "show", "dev")
     assert facts["differs_from_base"] == ["transform.best", "transform.days"]
+    shop.write("seeknal/count.sql", "SELECT 1 AS n")
+    call(shop, "plan", "dev")
+    shop.run(environment="dev")
+    assert call(shop, "env", "show", "dev").splitlines()[5] == (
+        "  it no longer holds: 'dev' has moved since. Plan again with `seeknal plan dev`."
+    )
     unknown = seeknal("env", "show", "dvv", cwd=shop.root, code=2)
     assert unknown.stderr == "Error: There is no environment 'dvv'. Did you mean 'dev'?\n"
 
@@ -236,6 +297,16 @@ def test_an_environment_is_exported_for_other_programs(shop: ProjectFolder) -> N
         assert warehouse.execute("SELECT best FROM transform.best").fetchall() == [(7,)]
 
 
+@pytest.mark.parametrize("command", ["plan prod --output", "env export prod"])
+def test_a_file_is_written_into_a_folder_that_is_made(shop: ProjectFolder, command: str) -> None:
+    call(shop, *command.split(), "a/b/file")
+    assert (shop.root / "a/b/file").is_file()
+    refused = seeknal(*command.split(), "raw.csv/file", cwd=shop.root, code=2)
+    assert refused.stderr == ("Error: raw.csv/file can't be written: File exists, at raw.csv.\n")
+    refused = seeknal(*command.split(), "a", cwd=shop.root, code=2)
+    assert "a can't be written: it is a folder" in refused.stderr
+
+
 def test_cleaning_up_is_told_before_it_is_done(shop: ProjectFolder) -> None:
     call(shop, "plan", "dev")
     call(shop, "env", "apply", "dev")
@@ -245,8 +316,25 @@ def test_cleaning_up_is_told_before_it_is_done(shop: ProjectFolder) -> None:
     assert "Would remove 2 snapshots with " in dry
     assert len(answer(shop, "env", "cleanup", "--dry-run")["snapshots"]) == 2
     assert call(shop, "env", "cleanup").startswith("Removed 2 snapshots with ")
+    call(shop, "plan", "idle", "--ttl-hours", "0")
+    assert call(shop, "env", "cleanup") == "Removed 1 environment (idle).\n"
     refused = seeknal("env", "delete", "prod", "--yes", cwd=shop.root, code=2)
-    assert refused.stderr == "Error: 'prod' can't be deleted.\n"
+    assert (
+        refused.stderr == "Error: 'prod' can't be deleted: all other environments begin as it is.\n"
+    )
+
+
+def test_who_is_based_on_what_is_deleted_is_told(shop: ProjectFolder) -> None:
+    call(shop, "run", "--env", "dev")
+    call(shop, "plan", "feature", "--base", "dev")
+    assert call(shop, "env", "delete", "dev").splitlines() == [
+        "'dev' is deleted.",
+        "On it feature is based: choose another base, as with `seeknal plan feature --base prod`.",
+    ]
+    refused = seeknal("env", "apply", "feature", cwd=shop.root, code=2)
+    assert "its base 'dev' is gone" in refused.stderr
+    asked = seeknal("query", "SELECT 1", "--env", "feature", cwd=shop.root, code=2)
+    assert "Did you mean" not in asked.stderr
 
 
 @pytest.mark.parametrize(("typed", "left"), [(b"n\n", 2), (b"y\n", 1)])
@@ -266,6 +354,23 @@ def test_deleting_asks_on_a_terminal(shop: ProjectFolder, typed: bytes, left: in
     os.close(inside)
     assert b"Delete 'dev', which shows 0 nodes?" in output
     assert len(answer(shop, "env", "list")) == left
+
+
+def test_who_waits_before_a_terminal_is_told_what_for(shop: ProjectFolder) -> None:
+    terminal, inside = pty.openpty()
+    with OpenProject(shop.root) as opened:
+        lock = opened.state.acquire_lock("environment:dev", 0)
+        assert lock
+        process = subprocess.Popen(
+            [SEEKNAL, "plan", "dev"], cwd=shop.root, stdout=subprocess.DEVNULL, stderr=inside
+        )
+        said = os.read(terminal, 1000).decode()
+        lock.release()
+        assert process.wait(timeout=30) == 0
+    os.close(terminal)
+    os.close(inside)
+    assert said.startswith(f"Waiting, for at most 12 s: process {os.getpid()} on ")
+    assert [e["status"] for e in answer(shop, "env", "list")] == ["planned", "applied"]
 
 
 def test_pytest_tests_an_environment(shop: ProjectFolder) -> None:

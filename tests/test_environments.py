@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -160,6 +162,27 @@ def test_a_backend_an_engine_and_an_executor_may_be_lent(live: Shop) -> None:
         assert stored is not None
         assert len(stored.pointers) == 4
     backend.close()
+
+
+def test_a_manager_that_stays_open_sees_the_files_as_they_are(live: Shop) -> None:
+    manager = live.fresh()
+    assert not manager.plan("prod").has_changes
+    live.write(*EDIT)
+    assert actions(manager.plan("dev")) == {"days": "compute", "best": "compute"}
+    live.write("seeknal/days.sql", PROJECT["seeknal/days.sql"].replace("sum", "3 * sum"))
+    with pytest.raises(PlanMovedError, match=r"the project's files: transform\.days"):
+        manager.apply("dev")
+    manager.plan("dev")
+    manager.apply("dev")
+    assert live.best("dev") == 24
+    with OpenProject(live.root) as project:
+        given = project.manifest
+    live.write(*EDIT)
+    manager.plan("dev", given)
+    manager.plan("other")
+    manager.apply("dev")
+    manager.apply("other")
+    assert (live.best("dev"), live.best("other")) == (24, 16)
 
 
 # --- Plans ----------------------------------------------------------------------------------
@@ -467,6 +490,66 @@ def test_a_plan_is_carried_out_elsewhere(live: Shop, tmp_path: Path) -> None:
     assert (dev.status, dev.plan) == ("applied", plan)
 
 
+def test_a_run_makes_the_plan_of_its_environment_void(live: Shop) -> None:
+    live.write(*EDIT)
+    live.plan("dev")
+    live.run(environment="dev")
+    dev = live.manager.get("dev")
+    assert dev is not None
+    assert dev.status == "applied"
+    with pytest.raises(PlanMovedError, match="'dev' showed nothing then, and shows 4 nodes now"):
+        live.manager.apply("dev")
+    with pytest.raises(RequestError, match=r"'dev' has moved .*`seeknal plan dev --base prod` and"):
+        live.manager.promote("dev", "prod")
+    live.planned_and_applied("dev")
+    assert live.manager.promote("dev", "prod").moved == 2
+
+
+def test_a_plan_is_not_taken_for_applied_after_a_step_back(live: Shop) -> None:
+    live.planned_and_applied("dev")
+    live.write(*EDIT)
+    live.planned_and_applied("dev")
+    live.write(EDIT[0], EDIT[1].replace("2 *", "3 *"))
+    live.plan("dev")
+    live.manager.rollback("dev")
+    with pytest.raises(PlanMovedError, match="'dev' has moved from revision 2 to 3"):
+        live.manager.apply("dev")
+
+
+def test_an_environment_keeps_its_base_until_another_is_named(live: Shop) -> None:
+    live.write(*EDIT)
+    live.planned_and_applied("dev")
+    live.write("seeknal/count.sql", "SELECT count(amount) AS n FROM ref('source.raw')")
+    live.planned_and_applied("feature", base="dev")
+    assert live.plan("feature").base == "dev"
+    live.plan("later", base="feature", select="count")
+    assert cleaning.based_on(live.manager._state, "dev") == ["feature"]
+    live.manager.delete("dev")
+    with pytest.raises(RequestError) as gone:
+        live.plan("feature")
+    assert str(gone.value) == (
+        "'feature' was planned on the base 'dev', which is gone: choose another one, as with "
+        "`seeknal plan feature --base prod`."
+    )
+    assert live.plan("feature", base="prod").base == "prod"
+    assert live.plan("feature").base == "prod"
+    live.manager.delete("feature")
+    for force in (False, True):
+        with pytest.raises(RequestError, match=r"gone\. .*plan later --base prod --select count`"):
+            live.manager.apply("later", force=force)
+
+
+@pytest.mark.parametrize("hours", [-1, float("nan"), float("inf")])
+def test_a_time_to_live_that_cannot_be_is_refused(live: Shop, hours: float) -> None:
+    with pytest.raises(RequestError, match="hours to live: give a number from 0 to 1,000,000"):
+        live.manager.plan("dev", ttl_hours=hours)
+
+
+def test_planning_again_keeps_the_time_to_live(live: Shop) -> None:
+    live.plan("dev", ttl_hours=2)
+    assert live.plan("dev").ttl_hours == 2
+
+
 # --- Applying -------------------------------------------------------------------------------
 
 
@@ -518,6 +601,52 @@ def test_two_cannot_apply_at_once(live: Shop, monkeypatch: pytest.MonkeyPatch) -
         ):
             live.manager.apply("dev")
     assert live.manager.apply("dev").status == "success"
+
+
+def test_a_plan_is_not_replaced_while_it_is_applied(
+    live: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applying, "LEASE_MS", 100)
+    live.write(*EDIT)
+    first = live.plan("dev")
+    original = live.manager._project.executing
+
+    def planning(**options: Any) -> Any:
+        live.write(EDIT[0], EDIT[1].replace("2 *", "3 *"))
+        with (
+            EnvironmentManager(live.root / "target") as other,
+            pytest.raises(ConflictError, match=r"plan of 'dev' can't be replaced now: process \d+"),
+        ):
+            other.plan("dev")
+        return original(**options)
+
+    live.manager._project.executing = planning  # type: ignore[method-assign]
+    assert live.manager.apply("dev").status == "success"
+    dev = live.fresh().get("dev")
+    assert dev is not None
+    assert dev.plan == first
+    assert live.plan("dev").has_changes
+
+
+def test_who_died_at_it_is_not_told_as_living(live: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applying, "LEASE_MS", 100)
+    live.plan("dev")
+    script = (
+        "import os, signal; from seeknal.workflow.open_project import OpenProject; "
+        "OpenProject('.').state.acquire_lock('environment:dev', 0, lease_ms=60_000); "
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=live.root, check=False)
+    told: list[str] = []
+    died = r"process \d+ on .* was at it when it died\. Try again in \d\d s, when"
+    with OpenProject(live.root) as project:
+        with pytest.raises(ConflictError, match=f"can't be applied now: {died}"):
+            applying.apply_plan(project, "dev", tell=told.append)
+        with pytest.raises(ConflictError, match=f"can't be deleted now: {died}"):
+            cleaning.delete(project.state, "dev")
+    assert len(told) == 1
+    assert told[0].startswith("Waiting, for at most 0 s: process ")
+    assert told[0].endswith("was at it when it died.")
 
 
 def test_what_is_written_meanwhile_is_not_overwritten(live: Shop) -> None:
@@ -650,7 +779,19 @@ def test_a_promotion_may_make_a_new_environment(live: Shop) -> None:
     live.planned_and_applied("dev")
     assert len(live.manager.promote("dev", "stage").gained) == 4
     assert live.best("stage") == 8
-    with pytest.raises(RequestError, match="can't go back to 0: it showed nothing then"):
+    live.manager.promote("prod", "mirror")
+    live.planned_and_applied("brief", ttl_hours=2)
+    live.manager.promote("brief", "copy")
+    hours = {e.name: e.ttl_hours for e in live.manager.list_environments()}
+    assert hours == {
+        "brief": 2,
+        "copy": 2,
+        "dev": 168,
+        "mirror": 168,
+        "prod": None,
+        "stage": 168,
+    }
+    with pytest.raises(RequestError, match="further: before revision 1 it showed nothing"):
         live.manager.rollback("stage")
 
 
@@ -663,8 +804,21 @@ def test_rolling_back_again_goes_back_further(live: Shop) -> None:
         live.manager.rollback("prod")
         found.append(live.best())
     assert found == [32, 24, 16, 8]
-    with pytest.raises(RequestError, match="can't go back to 0"):
+    with pytest.raises(RequestError) as refused:
         live.manager.rollback("prod")
+    assert str(refused.value) == (
+        "'prod' can't go back further: before revision 1 it showed nothing. What it showed "
+        "after revision 1 to 6 is known: name one of them."
+    )
+    with pytest.raises(
+        RequestError, match="'prod' has no revision 99 to go back to: it is at revi"
+    ):
+        live.manager.rollback("prod", to=99)
+    live.plan("dev")
+    with pytest.raises(RequestError, match=r"in 'dev'\. Begin with `seeknal env apply dev`"):
+        live.manager.promote("dev", "prod")
+    with pytest.raises(RequestError, match="'dev' can't go back: it shows nothing yet"):
+        live.manager.rollback("dev")
     live.manager.rollback("prod", to=4)
     assert live.best() == 32
 
@@ -675,7 +829,7 @@ def test_no_more_than_some_revisions_are_kept(live: Shop) -> None:
         live.write(EDIT[0], EDIT[1].replace("2 *", f"{factor} *"))
         live.run()
     manager = live.fresh()
-    with pytest.raises(RequestError, match="what it showed after 2 to 3 is known"):
+    with pytest.raises(RequestError, match="What it showed after revision 2 or 3 is known"):
         manager.rollback("prod", to=1)
     manager.rollback("prod", to=2)
     assert live.best() == 16
@@ -779,7 +933,7 @@ def test_who_plans_while_snapshots_are_removed_waits(
     with OpenProject(live.root) as other:
         lock = other.state.acquire_lock("cleanup", 0)
         assert lock
-        with pytest.raises(ConflictError, match="being removed already, by process"):
+        with pytest.raises(ConflictError, match="being removed already: process"):
             live.manager.cleanup_expired()
         began = time.monotonic()
         threading.Timer(0.5, lock.release).start()

@@ -225,6 +225,8 @@ class Foreseen:
     statuses: dict[Work, str] = field(default_factory=dict)
     rows: dict[Work, dict[Interval, Rows]] = field(default_factory=dict)
     waiting: set[str] = field(default_factory=set)
+    begin: dict[str, Held] = field(default_factory=dict)
+    """What is read of each node before any more is computed."""
 
     def well(self, node: str) -> bool:
         ended = [status for (of, _), status in self.statuses.items() if of == node]
@@ -254,7 +256,7 @@ class Model:
         self.changes = {ONE: 0, TWO: 0}
         self.refreshes = {ONE: 0, TWO: 0}
         self.held: dict[tuple[str, Version], Held] = defaultdict(dict)
-        self.shown: dict[str, Version] = {}
+        self.shown: dict[str, tuple[Version, Held]] = {}
         self.whole: Rows | None = None
 
     def version(self, node: str) -> Version:
@@ -266,7 +268,7 @@ class Model:
         return self.held[node, self.version(node)]
 
     def shows(self, node: str) -> Rows:
-        return rows_of(self.held[node, self.shown[node]]) if node in self.shown else []
+        return rows_of(self.shown[node][1]) if node in self.shown else []
 
     def pending(self, node: str) -> list[Interval]:
         return [i for i in self.due[node] if i not in self.now(node)]
@@ -278,15 +280,15 @@ class Model:
     ) -> Foreseen:
         """broken: what fails besides."""
         seen = Foreseen(SELECTORS[selector])
-        ones = self._batches(ONE, within) if ONE in seen.selected else []
-        will_hold = {*self.now(ONE), *chain(*ones)}
-        twos = self._batches(TWO, within, will_hold) if TWO in seen.selected else []
+        ones, seen.begin[ONE] = self._batches(ONE, within, None, ONE in seen.selected)
+        will_hold = {*seen.begin[ONE], *chain(*ones)}
+        twos, seen.begin[TWO] = self._batches(TWO, within, will_hold, TWO in seen.selected)
         if not will_hold:
             seen.waiting = {ONE, TWO, WHOLE} & seen.selected
             return seen
-        if not twos and not self.now(TWO):
+        if not twos and not seen.begin[TWO]:
             seen.waiting = {TWO, WHOLE} & seen.selected
-        held = dict(self.now(ONE))
+        held = dict(seen.begin[ONE])
         for batch in ones:
             self._foresee(seen, ONE, batch, self.source, broken, (SOURCE, None) in broken)
             held.update(seen.rows.get(_work(ONE, batch), {}))
@@ -298,9 +300,12 @@ class Model:
         return seen
 
     def _batches(
-        self, node: str, within: Interval, above: set[Interval] | None = None
-    ) -> list[list[Interval]]:
-        """above: what ONE will hold."""
+        self, node: str, within: Interval, above: set[Interval] | None, selected: bool
+    ) -> tuple[list[list[Interval]], Held]:
+        """What is to be computed, and what is read before that is. above: what ONE will hold."""
+        shown = dict(self.shown[node][1]) if self.shows_new(node) else {}
+        if not selected:
+            return [], dict(self.shown[node][1]) if node in self.shown else {}
 
         def available(interval: Interval) -> bool:
             return above is None or self._covered(interval, above)
@@ -312,7 +317,8 @@ class Model:
         if new and self.lookback[node]:
             before = [i for i in possible if i < new[0]]
             wanted = sorted({*wanted, *before[-self.lookback[node] :]})
-        return chunks(wanted, self.batch_size[node])
+        adopted = {i: held[i] for i in possible if i in held and i not in wanted}
+        return chunks(wanted, self.batch_size[node]), shown | adopted
 
     def _covered(self, interval: Interval, held: set[Interval]) -> bool:
         """Whether ONE holds all that TWO needs for an interval."""
@@ -349,8 +355,8 @@ class Model:
         for node in sorted({*INCREMENTAL} & seen.selected - seen.waiting):
             if not self._may_move(node, seen):
                 behind |= {node} if seen.well(node) else set()
-            elif self.now(node):
-                self.shown[node] = self.version(node)
+            elif comes := self._comes_to(node, seen):
+                self.shown[node] = self.version(node), comes
         if seen.well(WHOLE):
             if self.shows_new(ONE) and self.shows_new(TWO):
                 self.whole = self.shows(ONE) + self.shows(TWO)
@@ -363,10 +369,17 @@ class Model:
             return False
         if node not in self.shown or self.shows_new(node):
             return True
-        return seen.well(node) and set(self.held[node, self.shown[node]]) <= set(self.now(node))
+        return seen.well(node) and set(self.shown[node][1]) <= set(self._comes_to(node, seen))
+
+    def _comes_to(self, node: str, seen: Foreseen) -> Held:
+        comes = dict(seen.begin[node])
+        for (of, _), rows in seen.rows.items():
+            if of == node:
+                comes.update(rows)
+        return comes
 
     def shows_new(self, node: str) -> bool:
-        return self.shown.get(node) == self.version(node)
+        return node in self.shown and self.shown[node][0] == self.version(node)
 
     # --- Corrections
 
@@ -377,6 +390,14 @@ class Model:
         if downstream and node == ONE:
             gone[TWO] = {i for i in self.ticks[TWO] if any(overlaps(i, above) for above in reached)}
         return {n: intervals & set(self.now(n)) for n, intervals in gone.items()}
+
+    def own(self, node: str, held: Held) -> None:
+        """Something was changed by hand in what a node holds; what it shows stays."""
+        is_shown = self.shows_new(node)
+        self.refreshes[node] += 1
+        self.held[node, self.version(node)] = held
+        if is_shown:
+            self.shown[node] = self.version(node), self.shown[node][1]
 
     def without(self, node: str, gone: set[Interval]) -> Held:
         return {i: rows for i, rows in self.now(node).items() if i not in gone}
@@ -708,8 +729,8 @@ class History(RuleBasedStateMachine):
         start, end = (moment.isoformat() for moment in within)
         told = restate(self.project.opened, "prod", node, start, end, downstream=downstream)
         assert set(told) == {n for n, intervals in gone.items() if intervals}
-        for n, held in rest.items():
-            self.model.held[n, self.model.version(n)] = held
+        for n in told:
+            self.model.own(n, rest[n])
 
     @rule(node=st.sampled_from(INCREMENTAL), first=st.integers(0, 50), count=st.integers(1, 5))
     def complete_by_hand(self, node: str, first: int, count: int) -> None:
@@ -719,7 +740,8 @@ class History(RuleBasedStateMachine):
             return
         when = f"{marked[0].start.isoformat()}/{marked[-1].end.isoformat()}"
         complete(self.project.opened, "prod", node, when)
-        held.update({i: None for i in marked if i not in held})
+        if fresh := {i: None for i in marked if i not in held}:
+            self.model.own(node, held | fresh)
 
     # --- What holds after each of these
 

@@ -112,7 +112,7 @@ def test_the_summary_tells_what_it_comes_to() -> None:
         "  compute    2 nodes, 3 batches of intervals; by earlier runs for 1 of them about "
         "1,200 rows in 1.5 s of work",
         "  reuse      1 node, computed before: transform.before",
-        "  spare      1 node, no edit makes a difference to them: transform.other",
+        "  spare      1 node, no edit makes a difference to it: transform.other",
         "  remove     1 node, no longer in the project: transform.gone",
         "  keep       2 nodes, up to date",
     ]
@@ -138,3 +138,19 @@ def test_there_is_something_to_do_when_what_is_shown_changes(
     nodes: tuple[PlannedNode, ...], is_new: bool, something: bool
 ) -> None:
     assert plan(*nodes, is_new=is_new).has_changes is something
+
+
+def test_the_summary_counts_one_and_several_in_their_own_words() -> None:
+    alone = EDITED.model_copy(update={"batches": 1, "rows": 1})
+    waits = PlannedNode(node="transform.w", action="wait", why="-")
+    also = SPARED.model_copy(update={"node": "transform.o"})
+    one, several = plan(alone, SPARED, waits), plan(alone, SPARED, also, waits, waits)
+    assert one.summary.splitlines()[1:4] == [
+        "  compute    1 node, 1 batch of intervals; by earlier runs about 1 row in 1.5 s of work",
+        "  spare      1 node, no edit makes a difference to it: transform.other",
+        "  wait       1 node, what it reads isn't there yet: transform.w",
+    ]
+    assert several.summary.splitlines()[2:4] == [
+        "  spare      2 nodes, no edit makes a difference to them: transform.other, transform.o",
+        "  wait       2 nodes, what they read isn't there yet: transform.w, transform.w",
+    ]

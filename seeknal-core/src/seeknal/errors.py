@@ -104,9 +104,15 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + more
 
 
+def count(number: int, what: str, several: str = "") -> str:
+    """`1 node`, `2 nodes`."""
+    return f"{number:,} {what if number == 1 else several or f'{what}s'}"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """` Did you mean 'x'?` when a known word is near, else an empty string."""
+    """` Did you mean 'x'?` when a known word is near, else, or for a known one, an empty string."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    words = list(known)
+    near = get_close_matches(word, words, n=1, cutoff=0.6) if word not in words else []
     return f" Did you mean '{near[0]}'?" if near else ""

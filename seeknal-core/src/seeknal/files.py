@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from seeknal.errors import RequestError
+
 Signature = tuple[int, int, int, int]
 """Size, modification and change times in nanoseconds, inode."""
 
@@ -30,6 +32,19 @@ def write_beside(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
+
+
+def make_room(path: Path) -> None:
+    """Make the folder of a file that is to be written. Raises RequestError when there can be no
+    file by this path."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            f"{path} can't be written: {error.strerror}, at {path.parent}."
+        ) from None
+    if path.is_dir():
+        raise RequestError(f"{path} can't be written: it is a folder. Name a file in it.")
 
 
 def sync(path: str | Path) -> None:

@@ -89,7 +89,8 @@ def _lines(compared: ManifestDiff, new: Manifest) -> Iterator[str]:
     untouched = len(new.nodes) - len(compared.effects)
     yield ""
     if spared:
-        yield f"Spared, since they read nothing that changes: {some(spared)}"
+        read = "it reads" if len(spared) == 1 else "they read"
+        yield f"Spared, since {read} nothing that changes: {some(spared)}"
     if untouched:
         yield f"{count(untouched, 'node')} out of reach"
 

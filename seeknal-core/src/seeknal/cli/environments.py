@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seeknal.cli.differing import diff
-from seeknal.cli.options import AsJson, ProjectPath, Workers
-from seeknal.cli.words import columns, count
+from seeknal.cli.options import AsJson, AsJsonLines, ProjectPath, Workers
+from seeknal.cli.words import columns, count, on_terminal
 from seeknal.errors import RequestError, some
+from seeknal.files import make_room
 from seeknal.names import PROD
 
 if TYPE_CHECKING:
@@ -52,32 +53,56 @@ def apply(
         bool,
         typer.Option("--force", help="Even if what it was planned against has moved since."),
     ] = False,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Carry out the plan of an environment.
 
     Computes what the plan names, and shows it when all of it is complete. Failed or killed, the
-    same command goes on where it stopped. Ends as `seeknal run` does.
+    same command goes on where it stopped; when files were edited since, plan again first: what was
+    computed is reused. Ends as `seeknal run` does, and --json prints what that prints.
     """
     from seeknal.cli.running import end, progress_of
-    from seeknal.workflow.applying import apply_plan
+    from seeknal.workflow.applying import apply_plan, chosen_plan
+    from seeknal.workflow.moved import PlanMovedError
     from seeknal.workflow.open_project import OpenProject
     from seeknal.workflow.plan_document import EnvironmentPlan
 
     if workers and not parallel:
         raise RequestError("--no-parallel is one worker: leave out --workers.")
     document = EnvironmentPlan.load(plan) if plan else None
-    with OpenProject(project) as opened, progress_of(opened, as_json):
-        summary = apply_plan(
-            opened,
-            environment,
-            document=document,
-            force=force,
-            workers=workers if parallel else 1,
-        )
-    if not summary.run_id and not as_json:
-        typer.echo(f"The plan of '{environment}' has been applied already.")
+    with OpenProject(project) as opened:
+        planning = chosen_plan(opened.state, environment, document).command
+        with progress_of(opened, as_json, _mend(environment, planning, force)) as progress:
+            try:
+                summary = apply_plan(
+                    opened,
+                    environment,
+                    document=document,
+                    force=force,
+                    workers=workers if parallel else 1,
+                    tell=on_terminal,
+                )
+            except PlanMovedError as error:
+                advice = f"Plan again with `{planning}`, or go on all the same with --force."
+                raise PlanMovedError(error.message, error.moved, advice) from None
+            if not summary.run_id:
+                progress.nothing_to_do(
+                    summary,
+                    f"The plan of '{environment}' has been applied already. For what has changed "
+                    f"since, make another one with `{planning}`.",
+                )
     end(summary)
+
+
+def _mend(environment: str, planning: str, force: bool) -> str:
+    """How to go on when nodes have failed: what is edited since isn't in the plan."""
+    if force:
+        return "Mend it and run the same command again: what was computed is reused."
+    return (
+        f"If nothing in the project's files must be mended, run the same command again. "
+        f"Otherwise mend it, then do `{planning}` and `seeknal env apply {environment}`: what was "
+        "computed is reused."
+    )
 
 
 @app.command()
@@ -98,8 +123,26 @@ def promote(
     with OpenProject(project) as opened:
         keep = opened.settings.retention.revisions
         moved = promote(opened.state, source, target, keep=keep, dry_run=dry_run)
-    again = f"Take it back with `seeknal env rollback {target}`." if moved.revision > 1 else ""
-    _tell(moved, f"'{target}' shows what '{source}' shows", again, dry_run, as_json)
+        made = opened.environment(target) if moved.revision == 1 and not dry_run else None
+    done = f"'{target}' shows what '{source}' shows"
+    then = f"Take it back with `seeknal env rollback {target}`."
+    if made:
+        hours = made.ttl_hours
+        then = f"It expires {hours:,g} hours after its last use." if hours is not None else ""
+    _tell(moved, done, f"{done} now", then, dry_run, as_json, _unmatched(moved, source))
+
+
+def _unmatched(moved: Promotion, source: str) -> str:
+    """What is shown beside a version of what it is made from that it wasn't made from."""
+    names = moved.unmatched
+    if not names:
+        return ""
+    one = len(names) == 1
+    match, it = ("doesn't match what it is", "it") if one else ("don't match what they are", "them")
+    return (
+        f"{count(len(names), 'node')} {match} made from, since the plan of '{source}' left {it} "
+        f"out: {some(names)}. Without --select, `seeknal plan {source}` plans {it} too."
+    )
 
 
 @app.command()
@@ -129,28 +172,42 @@ def rollback(
     with OpenProject(project) as opened:
         keep = opened.settings.retention.revisions
         moved = rollback(opened.state, environment, to, keep=keep, dry_run=dry_run)
-    again = "The next `seeknal run` brings it to what the project's files say."
-    _tell(moved, f"'{environment}' shows what it showed before", again, dry_run, as_json)
+    done = f"'{environment}' shows what it showed after revision {moved.back_to}"
+    run = "seeknal run" + ("" if environment == PROD else f" --env {environment}")
+    then = f"The next `{run}` brings it to what the project's files say."
+    _tell(moved, done, f"{done} again", then, dry_run, as_json)
 
 
-def _tell(moved: Promotion, done: str, then: str, dry_run: bool, as_json: bool) -> None:
-    """What a move of pointers comes to."""
+def _tell(
+    moved: Promotion,
+    already: str,
+    done: str,
+    then: str,
+    dry_run: bool,
+    as_json: bool,
+    note: str = "",
+) -> None:
+    """What a move of pointers comes to. already, done: what is so, or what is so now. then, note:
+    what to know about it, afterwards and in any case."""
     parts = {"gains": moved.gained, "changes": moved.changed, "loses": moved.lost}
     if as_json:
         answer: dict[str, Any] = {"environment": moved.environment, "dry_run": dry_run}
         answer |= {name: list(ids) for name, ids in parts.items()}
+        answer["unmatched"] = list(moved.unmatched)
         typer.echo(json.dumps({**answer, "revision": moved.revision}, indent=2))
         return
     if not moved.moved:
-        typer.echo(f"{done} already: nothing to move.")
+        typer.echo(f"{already} already: nothing to move.")
         return
     for name, ids in parts.items():
         if ids:
             typer.echo(f"'{moved.environment}' {name} {count(len(ids), 'node')}: {some(ids)}")
+    if note:
+        typer.echo(note)
     if dry_run:
         typer.echo("Nothing was moved: this is a dry run.")
     else:
-        typer.echo(f"{done} now: revision {moved.revision}. {then}".rstrip())
+        typer.echo(f"{done}: revision {moved.revision}. {then}".rstrip())
 
 
 @app.command()
@@ -204,7 +261,9 @@ def list_environments(project: ProjectPath = Path(), as_json: AsJson = False) ->
 @app.command()
 def show(environment: Name, project: ProjectPath = Path(), as_json: AsJson = False) -> None:
     """Show an environment, its plan, and how it differs from what it was planned against."""
+    from seeknal.state.records import PLANNED
     from seeknal.workflow.environment import Environment
+    from seeknal.workflow.moved import is_to_be_applied
     from seeknal.workflow.open_project import OpenProject
     from seeknal.workflow.revisions import nodes_moved
 
@@ -212,6 +271,7 @@ def show(environment: Name, project: ProjectPath = Path(), as_json: AsJson = Fal
         record = opened.environment(environment)
         shown = Environment(record)
         plan = shown.plan
+        waits = is_to_be_applied(record)
         base = opened.state.get_environment(plan.base) if plan and plan.base else None
     differ = list(nodes_moved(base, record)) if base and record.pointers else []
     if as_json:
@@ -229,8 +289,17 @@ def show(environment: Name, project: ProjectPath = Path(), as_json: AsJson = Fal
     if base and record.pointers:
         what = f"{count(len(differ), 'node')}: {some(differ)}" if differ else "nothing"
         typer.echo(f"  differs from '{base.name}' in {what}")
-    if plan:
+    if plan and waits:
         typer.echo(plan.summary)
+        typer.echo(f"Carry it out with `seeknal env apply {shown.name}`.")
+    elif plan:
+        against = f", against '{plan.base}'" if plan.base else ""
+        typer.echo(f"  last plan of {_time(plan.created_at)}{against}: {plan.edits}")
+        if record.status == PLANNED:
+            typer.echo(
+                f"  it no longer holds: '{shown.name}' has moved since. Plan again with "
+                f"`{plan.command}`."
+            )
 
 
 @app.command()
@@ -240,16 +309,25 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> None:
     """Delete an environment. What only it shows is removed by `seeknal env cleanup`."""
-    from seeknal.workflow.cleaning import delete
+    from seeknal.workflow.cleaning import based_on, delete
     from seeknal.workflow.open_project import OpenProject
 
     with OpenProject(project) as opened:
+        based = based_on(opened.state, environment)
         if not yes and sys.stdin.isatty() and environment != PROD:
             nodes = count(len(opened.environment(environment).pointers), "node")
-            if not typer.confirm(f"Delete '{environment}', which shows {nodes}?"):
+            also = f", and on which {_are_based(based)}" if based else ""
+            if not typer.confirm(f"Delete '{environment}', which shows {nodes}{also}?"):
                 raise typer.Abort
         delete(opened.state, environment)
     typer.echo(f"'{environment}' is deleted.")
+    if based:
+        choose = f"seeknal plan {based[0]} --base {PROD}"
+        typer.echo(f"On it {_are_based(based)}: choose another base, as with `{choose}`.")
+
+
+def _are_based(names: Sequence[str]) -> str:
+    return f"{some(names)} {'is' if len(names) == 1 else 'are'} based"
 
 
 @app.command()
@@ -264,7 +342,7 @@ def cleanup(
     from seeknal.workflow.open_project import OpenProject
 
     with OpenProject(project) as opened:
-        done = clean_up(opened.state, opened.engine, dry_run=dry_run)
+        done = clean_up(opened.state, opened.engine, dry_run=dry_run, tell=on_terminal)
     if as_json:
         answer = {
             "dry_run": dry_run,
@@ -278,17 +356,17 @@ def cleanup(
         for one in done.stored:
             typer.echo(f"{one.node_id} {one.part or one.snapshot}  {_size(one.bytes)}")
     names = list(done.environments)
-    what = f"{count(done.snapshots, 'snapshot')} with {_size(done.bytes)}"
-    if not names and not done.stored:
+    what = []
+    if names:
+        what.append(f"{count(len(names), 'environment')} ({some(names)})")
+    if done.stored:
+        what.append(f"{count(done.snapshots, 'snapshot')} with {_size(done.bytes)}")
+    if not what:
         typer.echo("There is nothing to remove.")
     elif dry_run:
-        typer.echo(f"Would remove {_environments(names)}{what}. Nothing was: this is a dry run.")
+        typer.echo(f"Would remove {' and '.join(what)}. Nothing was: this is a dry run.")
     else:
-        typer.echo(f"Removed {_environments(names)}{what}.")
-
-
-def _environments(names: Sequence[str]) -> str:
-    return f"{count(len(names), 'environment')} ({some(names)}) and " if names else ""
+        typer.echo(f"Removed {' and '.join(what)}.")
 
 
 @app.command()
@@ -304,13 +382,15 @@ def export(
     from seeknal.workflow.open_project import OpenProject
     from seeknal.workflow.reading import tables_of
 
+    make_room(file)
     with OpenProject(project) as opened:
         tables = tables_of(opened, environment)
         shown = opened.engine.export_views(tables, file)
     typer.echo(f"{file}: {count(len(shown), 'view')} of '{environment}'.")
     empty = [node_id for node_id in tables if node_id not in shown]
     if empty:
-        typer.echo(f"Without a view, since nothing is in them yet: {some(empty)}")
+        them = "it" if len(empty) == 1 else "them"
+        typer.echo(f"Without a view, since nothing is in {them} yet: {some(empty)}")
 
 
 def _facts(environment: Environment) -> dict[str, Any]:

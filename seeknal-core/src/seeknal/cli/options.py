@@ -32,3 +32,10 @@ Workers = Annotated[
 ]
 EnvironmentName = Annotated[str, typer.Option("--env", metavar="NAME", help="The environment.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+AsJsonLines = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print JSON for programs: a line for each event, `run_finished` at the end.",
+    ),
+]

@@ -12,7 +12,8 @@ import typer
 
 from seeknal.cli.inspecting import warn
 from seeknal.cli.options import AsJson, ProjectPath, Select
-from seeknal.cli.words import count, way
+from seeknal.cli.words import count, on_terminal, way
+from seeknal.files import make_room
 
 if TYPE_CHECKING:
     from seeknal.dag.manifest import Manifest
@@ -38,7 +39,10 @@ def plan(
     base: Annotated[
         str | None,
         typer.Option(
-            "--base", metavar="ENV", help="What a new one begins as.", show_default="prod"
+            "--base",
+            metavar="ENV",
+            help="What it begins as, and is compared with.",
+            show_default="that of its last plan, or prod",
         ),
     ] = None,
     select: Select = None,
@@ -46,7 +50,6 @@ def plan(
         float | None,
         typer.Option(
             "--ttl-hours",
-            min=0,
             metavar="HOURS",
             help="How long after its last use it expires.",
             show_default="168; prod never",
@@ -70,10 +73,16 @@ def plan(
     from seeknal.workflow.proposing import Wanted, propose
 
     wanted = Wanted(environment, base, select, ttl_hours)
+    if output:
+        make_room(output)
     with OpenProject(project) as opened:
         _ = opened.manifest
         warn(opened)
-        document = propose(opened, wanted).document if check else plan_environment(opened, wanted)
+        document = (
+            propose(opened, wanted).document
+            if check
+            else plan_environment(opened, wanted, tell=on_terminal)
+        )
         opened.contents.save()
         before = _before(opened, document) if sql else None
         if output:
@@ -130,7 +139,7 @@ def _lines(node: PlannedNode, width: int) -> Iterator[str]:
     for reason in shown:
         yield f"    {reason.message}" + (f" ({reason.place})" if reason.place else "")
     if len(shown) < len(node.reasons) and shown:
-        yield f"    and {len(node.reasons) - len(shown)} reasons more"
+        yield f"    and {count(len(node.reasons) - len(shown), 'more reason')}"
 
 
 def _intervals(node: PlannedNode) -> str:

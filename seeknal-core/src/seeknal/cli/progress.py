@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from seeknal.workflow.task import NodeResult, RunInfo, RunSummary, Task
 
 
+MEND = "Mend it and run the same command again: it does only what is missing."
+"""How to go on when nodes have failed."""
+
+
 class _Shown:
-    """What the three have in common: they can be entered and left."""
+    """What the three have in common: they can be entered and left, and tell that there is nothing
+    to run."""
 
     def __enter__(self) -> Self:
         return self
@@ -29,9 +34,13 @@ class _Shown:
     def __exit__(self, *error: object) -> None:
         pass
 
+    def nothing_to_do(self, summary: RunSummary, why: str) -> None:
+        typer.echo(why)
+
 
 class JsonLines(_Shown):
-    """One JSON object a line: `event`, `run`, and what belongs to it."""
+    """One JSON object a line: `event`, `run`, and what belongs to it. The last is `run_finished`,
+    its `run` null where there was nothing to run."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
@@ -62,6 +71,12 @@ class JsonLines(_Shown):
 
     @hookimpl
     def seeknal_run_finished(self, run: RunInfo, summary: RunSummary) -> None:
+        self._finished(run, summary)
+
+    def nothing_to_do(self, summary: RunSummary, why: str) -> None:
+        self._finished(None, summary)
+
+    def _finished(self, run: RunInfo | None, summary: RunSummary) -> None:
         self._print(
             run,
             "run_finished",
@@ -75,8 +90,9 @@ class JsonLines(_Shown):
             behind=list(summary.behind),
         )
 
-    def _print(self, run: RunInfo, event: str, **facts: Any) -> None:
-        print(json.dumps({"event": event, "run": run.run_id, **facts}), file=self._out, flush=True)
+    def _print(self, run: RunInfo | None, event: str, **facts: Any) -> None:
+        said = {"event": event, "run": run.run_id if run else None, **facts}
+        print(json.dumps(said), file=self._out, flush=True)
 
 
 class _Lines:
@@ -114,7 +130,8 @@ class _Lines:
 class Plain(_Shown):
     """A line when a node is done, and what came of it all."""
 
-    def __init__(self) -> None:
+    def __init__(self, mend: str = MEND) -> None:
+        self._mend = mend
         self._total = self._done = 0
         self._lines: _Lines | None = None
 
@@ -135,7 +152,7 @@ class Plain(_Shown):
 
     @hookimpl
     def seeknal_run_finished(self, run: RunInfo, summary: RunSummary) -> None:
-        for line in summary_lines(run, summary):
+        for line in summary_lines(run, summary, self._mend):
             self._say(line)
 
     def _say(self, text: str) -> None:
@@ -145,7 +162,7 @@ class Plain(_Shown):
 class Live(_Shown):
     """A bar, under it a line for every node that is running, and above it those that are done."""
 
-    def __init__(self) -> None:
+    def __init__(self, mend: str = MEND) -> None:
         from rich.console import Console, Group
         from rich.live import Live as Display
         from rich.progress import (
@@ -157,6 +174,7 @@ class Live(_Shown):
             TimeElapsedColumn,
         )
 
+        self._mend = mend
         self._console = Console(highlight=False)
         self._all = Progress(
             TextColumn("{task.description}", markup=False),
@@ -199,7 +217,7 @@ class Live(_Shown):
     @hookimpl
     def seeknal_run_finished(self, run: RunInfo, summary: RunSummary) -> None:
         self._display.stop()
-        first, *rest = summary_lines(run, summary)
+        first, *rest = summary_lines(run, summary, self._mend)
         self._console.print(first, style=f"bold {_STYLES[summary.status] or ''}", markup=False)
         for line in rest:
             self._console.print(line, markup=False)
@@ -236,7 +254,7 @@ def to_compute(plan: Plan) -> str:
     return f"{nodes} to compute{in_batches}"
 
 
-def summary_lines(run: RunInfo, summary: RunSummary) -> list[str]:
+def summary_lines(run: RunInfo, summary: RunSummary, mend: str = MEND) -> list[str]:
     """How a run ended: what failed, why, in which file, and how to go on."""
     lines = [_headline(run, summary)]
     failed = [r for r in summary.results.values() if r.status == "failed"]
@@ -244,19 +262,20 @@ def summary_lines(run: RunInfo, summary: RunSummary) -> list[str]:
         lines += ["", f"{result.task} failed in {result.place}:", *_indented(result.error or "")]
     skipped = [r.task for r in summary.results.values() if r.status == "skipped"]
     if skipped:
-        lines += ["", f"Skipped, since they need what failed: {some(skipped)}."]
+        need = "it needs" if len(skipped) == 1 else "they need"
+        lines += ["", f"Skipped, since {need} what failed: {some(skipped)}."]
     if failed:
         lines += [
             "",
-            "What was computed is kept. Mend it and run the same command again: it does only what "
-            "is missing.",
+            f"What was computed is kept. {mend}",
             f"Full log: {run.root}/target/logs/{run.run_id}.log",
         ]
     elif summary.status == "interrupted":
         lines.append("What was computed is kept. Run the same command again to go on.")
     lines += [f"{node_id} waits: {why}." for node_id, why in list(summary.waiting.items())[:5]]
     if len(summary.waiting) > 5:
-        lines.append(f"{len(summary.waiting) - 5} more wait.")
+        more = len(summary.waiting) - 5
+        lines.append(f"{more} more {'waits' if more == 1 else 'wait'}.")
     lines += [
         f"{node_id} still shows its old version in '{run.environment}': the new one, or what it is "
         "made from, holds less time. Compute the rest with `seeknal run`."

@@ -13,7 +13,7 @@ import typer
 
 from seeknal.cli.inspecting import warn
 from seeknal.cli.options import (
-    AsJson,
+    AsJsonLines,
     DryRun,
     End,
     EnvironmentName,
@@ -24,6 +24,7 @@ from seeknal.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from seeknal.cli.progress import JsonLines, Live, Plain
     from seeknal.workflow.open_project import OpenProject
     from seeknal.workflow.plan import Plan
     from seeknal.workflow.runner import RunRequest
@@ -41,7 +42,7 @@ def run(
     ] = False,
     workers: Workers = None,
     dry_run: DryRun = False,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Compute what is missing or has changed.
 
@@ -73,7 +74,7 @@ def backfill(
     ] = None,
     workers: Workers = None,
     dry_run: DryRun = False,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Compute the intervals of one node that are missing in a stretch of time.
 
@@ -112,20 +113,23 @@ def _do(project: OpenProject, request: RunRequest, dry_run: bool, as_json: bool)
 
 
 @contextmanager
-def progress_of(project: OpenProject, as_json: bool) -> Iterator[None]:
-    """Show what is computed: on a terminal, as lines, or as JSON lines."""
-    from seeknal.cli.progress import JsonLines, Live, Plain
+def progress_of(
+    project: OpenProject, as_json: bool, mend: str | None = None
+) -> Iterator[JsonLines | Live | Plain]:
+    """Show what is computed: on a terminal, as lines, or as JSON lines. mend: how to go on when
+    nodes have failed."""
+    from seeknal.cli.progress import MEND, JsonLines, Live, Plain
 
     if as_json:
         progress: JsonLines | Live | Plain = JsonLines(sys.stdout)
         sys.stdout = sys.stderr
     else:
-        progress = Live() if sys.stdout.isatty() else Plain()
+        progress = Live(mend or MEND) if sys.stdout.isatty() else Plain(mend or MEND)
     project.plugins.listen("progress", progress)
     _ = project.manifest
     warn(project)
     with progress:
-        yield
+        yield progress
 
 
 def end(summary: RunSummary) -> None:

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+
+import typer
+
+from seeknal.errors import count
+
+__all__ = ["columns", "count", "on_terminal", "way"]
+
+
+def on_terminal(text: str) -> None:
+    """Tell whoever sits before a terminal what is waited for."""
+    if sys.stderr.isatty():
+        typer.echo(text, err=True)
 
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -20,8 +33,3 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def way(steps: Sequence[str]) -> str:
     """`a > b > c`: of a long way, its beginning and its end."""
     return " > ".join(steps if len(steps) < 5 else [*steps[:2], "...", *steps[-2:]])
-
-
-def count(number: int, what: str, several: str = "") -> str:
-    """`1 node`, `2 nodes`."""
-    return f"{number:,} {what if number == 1 else several or f'{what}s'}"

@@ -77,11 +77,14 @@ def limits(node: Node) -> Interval:
     )
 
 
-def to_compute(possible: Sequence[Interval], held: IntervalSet, lookback: int) -> list[Interval]:
-    """Of the intervals that can be computed, those that are missing; and behind the last one that
-    is held, with the new ones, the `lookback` before them again."""
+def to_compute(
+    intervals: Sequence[Interval], possible: Sequence[Interval], held: IntervalSet, lookback: int
+) -> list[Interval]:
+    """Of the intervals that are due, and for which all is there that they are made from, those that
+    are missing; and behind the last one that is held, with the new ones, the `lookback` before them
+    again."""
     missing = list(not_contained(possible, held))
-    known = held & IntervalSet(possible)
+    known = held & IntervalSet(intervals)
     if not (lookback and missing and known):
         return missing
     latest = max(interval.end for interval in known)

@@ -19,11 +19,13 @@ from seeknal.dag.fingerprint import is_incremental, snapshot_of
 from seeknal.errors import ConflictError, RequestError, did_you_mean
 from seeknal.names import PROD, check_name
 from seeknal.state.backend import StateBackend
-from seeknal.state.housekeeping import CLEANUP, close_abandoned_runs, who_cleans_up
+from seeknal.state.housekeeping import CLEANUP, close_abandoned_runs
 from seeknal.state.locks import Lock, lock_on
 from seeknal.state.records import Environment
 from seeknal.workflow.engine import Engine, Stored
+from seeknal.workflow.holders import Tell, nobody, take, try_again, who_holds
 from seeknal.workflow.holdings import shown
+from seeknal.workflow.moved import readable_plan
 from seeknal.workflow.revisions import snapshots_before
 
 LEASE_MS = 10_000
@@ -96,16 +98,23 @@ def delete(state: StateBackend, name: str) -> Environment:
     """
     check_name(name, "an environment")
     if name == PROD:
-        raise RequestError(f"'{PROD}' can't be deleted.")
+        raise RequestError(f"'{PROD}' can't be deleted: all other environments begin as it is.")
     found = state.get_environment(name)
     if found is None:
         names = [e.name for e in state.list_environments() if e.name != PROD]
         raise RequestError(f"There is no environment '{name}'.{did_you_mean(name, names)}")
-    holder = state.get_lock(lock_on(name))
-    if holder:
-        raise ConflictError(f"'{name}' can't be deleted now: {holder.holder} is at it.")
+    lock = lock_on(name)
+    if state.get_lock(lock):
+        why = f"{who_holds(state, lock)}. {try_again(state, lock)}"
+        raise ConflictError(f"'{name}' can't be deleted now: {why}")
     state.delete_environment(found)
     return found
+
+
+def based_on(state: StateBackend, name: str) -> list[str]:
+    """Names of the environments whose last plan was made on this one as its base."""
+    others = [e for e in state.list_environments() if e.name not in (name, PROD)]
+    return [e.name for e in others if (plan := readable_plan(e)) and plan.base == name]
 
 
 def expired(state: StateBackend, now: datetime | None = None) -> list[Environment]:
@@ -120,9 +129,12 @@ def expired(state: StateBackend, now: datetime | None = None) -> list[Environmen
     ]
 
 
-def clean_up(state: StateBackend, engine: Engine, *, dry_run: bool = False) -> Cleanup:
+def clean_up(
+    state: StateBackend, engine: Engine, *, dry_run: bool = False, tell: Tell = nobody
+) -> Cleanup:
     """Remove expired environments and unreachable snapshots, or only tell which.
 
+    tell: what is waited for.
     Raises ConflictError while somebody else does, or when a run doesn't get done with its planning.
     """
     if dry_run:
@@ -131,10 +143,7 @@ def clean_up(state: StateBackend, engine: Engine, *, dry_run: bool = False) -> C
         with state.transaction():
             reached = _reached(state, without=names)
         return Cleanup(names, _unreached(engine, reached))
-    lock = state.acquire_lock(CLEANUP, 1.2 * LEASE_MS, lease_ms=LEASE_MS)
-    if lock is None:
-        raise ConflictError(f"Snapshots are being removed already, by {who_cleans_up(state)}.")
-    with lock:
+    with take(state, CLEANUP, "Snapshots are being removed already", LEASE_MS, tell) as lock:
         close_abandoned_runs(state)
         names = _delete_expired(state)
         _wait_for_planning(state)

@@ -46,8 +46,10 @@ def differences(
         known = sorted(new.keys() | old)
         found = [i for i in known if node in (i, i.partition(".")[2])]
         if len(found) != 1:
-            one_of = f" Write {' or '.join(found)}." if found else did_you_mean(node, known)
-            raise RequestError(f"Neither environment shows one node '{node}'.{one_of}")
+            if found:
+                raise RequestError(f"There are several nodes '{node}': write {' or '.join(found)}.")
+            near = did_you_mean(node, known)
+            raise RequestError(f"Neither '{before}' nor '{after}' shows a node '{node}'.{near}")
         wanted = found
     else:
         places = manifest.positions

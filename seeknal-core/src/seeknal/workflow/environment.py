@@ -16,14 +16,16 @@ from typing import Self
 
 from seeknal.config import Choice, Settings, load_settings
 from seeknal.dag.manifest import Manifest
+from seeknal.errors import count
 from seeknal.names import PROJECT_FILE, TARGET_FOLDER
 from seeknal.state.backend import StateBackend
+from seeknal.state.records import APPLIED, PLANNED
 from seeknal.state.records import Environment as Record
 from seeknal.workflow import applying, cleaning, promoting
 from seeknal.workflow.cleaning import Cleanup
 from seeknal.workflow.engine import Engine
 from seeknal.workflow.executor import Executor
-from seeknal.workflow.moved import stored_plan
+from seeknal.workflow.moved import is_to_be_applied, stored_plan
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.plan_document import EnvironmentPlan
 from seeknal.workflow.promoting import Promotion
@@ -43,7 +45,8 @@ __all__ = [
 class Environment:
     """An isolated environment: a name under which every node is read in one version.
 
-    name. status: "planned" while its plan is to be applied, then "applied"; "promoted" when another
+    name. status: "planned" while its plan is to be applied, "applied" when it has been, or when a
+    run or anything else has moved the environment since it was planned; "promoted" when another
     environment has been pointed at what it shows. created_at: aware, in UTC. ttl_hours: how long
     after its last use, `used_at`, it expires; None for never. pointers: node id -> snapshot id.
     """
@@ -51,14 +54,14 @@ class Environment:
     def __init__(self, record: Record) -> None:
         self._record = record
         self.name: str = record.name
-        self.status: str = record.status
+        self.status: str = _status(record)
         self.created_at: datetime = record.created_at
         self.used_at: datetime = record.used_at
         self.ttl_hours: float | None = record.ttl_hours
         self.pointers: dict[str, str] = dict(record.pointers)
 
     def __repr__(self) -> str:
-        return f"<Environment {self.name!r} {self.status}, {len(self.pointers)} nodes>"
+        return f"<Environment {self.name!r} {self.status}, {count(len(self.pointers), 'node')}>"
 
     @cached_property
     def plan(self) -> EnvironmentPlan | None:
@@ -95,6 +98,9 @@ class EnvironmentManager:
         target = Path(target_path).resolve()
         self._project = OpenProject(target.parent, settings=_settings(target))
         self._project.use(state=backend, engine=engine, executor=executor)
+        self._has_files = (target.parent / PROJECT_FILE).is_file()
+        self._given: dict[str, Manifest] = {}
+        """By environment, the manifest with which it was last planned here."""
 
     def plan(
         self,
@@ -107,12 +113,15 @@ class EnvironmentManager:
     ) -> EnvironmentPlan:
         """Plan how to bring an environment to a manifest, and keep the plan in it.
 
-        manifest: the nodes as they should be; by default as the project's files have them. base:
-        the environment that a new one begins as, prod by default. select: a selector, None for all
-        nodes. ttl_hours: a week by default, except for prod, which never expires.
+        manifest: the nodes as they should be, and as `apply` then takes them; by default as the
+        project's files have them now. base: the environment that a new one begins as, by default
+        that of its last plan, or prod. select: a selector, None for all nodes. ttl_hours: a week by
+        default, except for prod, which never expires.
         """
+        self._given.pop(env_name, None)
         if manifest is not None:
-            self._project.use(manifest=manifest)
+            self._given[env_name] = manifest
+        self._look(env_name)
         return applying.plan_environment(self._project, Wanted(env_name, base, select, ttl_hours))
 
     def apply(
@@ -131,6 +140,7 @@ class EnvironmentManager:
         the plan was made against has moved, with what is there now; otherwise PlanMovedError says
         what.
         """
+        self._look(env_name)
         return applying.apply_plan(
             self._project,
             env_name,
@@ -178,6 +188,13 @@ class EnvironmentManager:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    def _look(self, env_name: str) -> None:
+        """See the nodes as an environment was planned with, or else as the files have them now."""
+        if env_name in self._given:
+            self._project.use(manifest=self._given[env_name])
+        elif self._has_files:
+            self._project.reread()
+
     @property
     def _state(self) -> StateBackend:
         return self._project.state
@@ -185,6 +202,10 @@ class EnvironmentManager:
     @property
     def _revisions(self) -> int:
         return self._project.settings.retention.revisions
+
+
+def _status(record: Record) -> str:
+    return APPLIED if record.status == PLANNED and not is_to_be_applied(record) else record.status
 
 
 def _settings(target: Path) -> Settings:

@@ -4,27 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from seeknal.errors import RequestError, some
+from seeknal.errors import RequestError, count, some
 from seeknal.state.backend import StateBackend
-from seeknal.state.records import Environment
+from seeknal.state.records import PLANNED, Environment
 from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.plan_document import EnvironmentPlan, EnvironmentVersion, PlannedNode
 from seeknal.workflow.revisions import as_of, nodes_moved
 
 
 class PlanMovedError(RequestError):
-    """A plan was made against something that is no longer so. moved: what, in words."""
+    """A plan was made against something that is no longer so. moved: what, in words. advice: what
+    to do, for whoever asked."""
 
-    def __init__(self, message: str, moved: Sequence[str]) -> None:
-        self.moved = tuple(moved)
-        super().__init__("\n".join([message, *(f"  {line}" for line in moved)]))
+    def __init__(self, message: str, moved: Sequence[str], advice: str) -> None:
+        self.message, self.moved = message, tuple(moved)
+        super().__init__("\n".join([message, *(f"  {line}" for line in (*moved, advice))]))
 
 
 def stored_plan(environment: Environment) -> EnvironmentPlan | None:
     """The plan that an environment keeps. Raises RequestError when it can't be read."""
     if environment.plan is None:
         return None
-    return EnvironmentPlan.from_json(environment.plan, f"What '{environment.name}' keeps")
+    name = environment.name
+    try:
+        return EnvironmentPlan.from_json(environment.plan, f"What '{name}' keeps")
+    except RequestError as error:
+        raise RequestError(f"{error}\nMake it anew with `seeknal plan {name}`.") from error
+
+
+def readable_plan(environment: Environment) -> EnvironmentPlan | None:
+    """The plan that an environment keeps, if this version can read it."""
+    try:
+        return stored_plan(environment)
+    except RequestError:
+        return None
+
+
+def is_to_be_applied(environment: Environment) -> bool:
+    """Whether an environment keeps a plan that waits for being applied: it was not yet, and what
+    the environment shows has not moved since, by a run or otherwise."""
+    if environment.status != PLANNED:
+        return False
+    plan = readable_plan(environment)
+    return plan is None or plan.against.environment == version_of(environment)
 
 
 def version_of(environment: Environment | None) -> EnvironmentVersion | None:
@@ -69,11 +91,13 @@ def how_it_moved(
     """How an environment is another one than it was, in words; None when it isn't."""
     if then == now:
         return None
-    if then is None or now is None:
-        return "is there now" if then is None else "is gone"
+    if now is None:
+        return "is gone: it was deleted, or has expired"
+    current = state.get_environment(now.name) or Environment(now.name)
+    if then is None:
+        return f"showed nothing then, and shows {count(len(current.pointers), 'node')} now"
     if then.created_at != now.created_at:
         return "was deleted and made anew"
-    current = state.get_environment(now.name) or Environment(now.name)
     steps = f"has moved from revision {then.revision} to {now.revision}"
     try:
         before = as_of(current, state.list_revisions(now.name), then.revision)

@@ -69,6 +69,10 @@ class OpenProject:
         parts = {"state": state, "engine": engine, "executor": executor}
         self._lent |= {name: part for name, part in parts.items() if part is not None}
 
+    def reread(self) -> None:
+        """Look at the nodes' files again when the manifest is asked for."""
+        self.__dict__.pop("_loaded", None)
+
     @property
     def manifest(self) -> Manifest:
         return self._loaded.manifest

@@ -320,7 +320,7 @@ class _Planner:
         intervals = due(node, scheduler, now, given.bounds, IntervalSet(shown or held))
         available = [self._batches[i].holds for i in node.inputs if i in self._batches]
         possible = [i for i in intervals if all(there.contains(i) for there in available)]
-        wanted = to_compute(possible, IntervalSet(held), timing.lookback)
+        wanted = to_compute(intervals, possible, IntervalSet(held), timing.lookback)
         there = within(held, IntervalSet(possible) - IntervalSet(wanted))
         self._adopted[node.id] = list(absent(there, shown))
         parts = overlaid(within(shown, IntervalSet([limits(node)])), self._adopted[node.id])

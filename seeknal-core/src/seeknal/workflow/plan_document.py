@@ -6,6 +6,7 @@ Its JSON schema is what `EnvironmentPlan.model_json_schema()` gives, and lies in
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from seeknal.errors import RequestError, some
+from seeknal.errors import RequestError, count, some
 from seeknal.files import write_beside
+from seeknal.names import PROD
 
 Action = Literal["compute", "reuse", "spare", "leave", "wait", "remove"]
 Change = Literal["added", "edited", "reached", "removed"]
@@ -110,37 +112,46 @@ class EnvironmentPlan(_Model):
         return [node.node for node in self.nodes if node.change == change]
 
     @property
+    def command(self) -> str:
+        """What plans the same again."""
+        base = self.base if self.base != PROD else None
+        return plan_command(self.environment, base, self.select)
+
+    @property
     def summary(self) -> str:
         """What it comes to, in a few lines for people."""
         return "\n".join(self._summary())
 
     def _summary(self) -> Sequence[str]:
         against = f", compared with '{self.base}'" if self.base and self.is_new else ""
-        lines = [f"Plan for '{self.environment}'{against}: {self._edits()}"]
+        lines = [f"Plan for '{self.environment}'{against}: {self.edits}"]
         compute = self.of_action("compute")
         if compute:
             batches = sum(node.batches for node in compute if node.intervals)
-            of_time = f", {batches:,} batches of intervals" if batches else ""
-            lines.append(f"  compute    {_nodes(len(compute))}{of_time}{_expected(compute)}")
-        named: tuple[tuple[Action, str], ...] = (
-            ("reuse", "computed before"),
-            ("spare", "no edit makes a difference to them"),
-            ("leave", "not selected"),
-            ("wait", "what they read isn't there yet"),
-            ("remove", "no longer in the project"),
+            of_time = f", {count(batches, 'batch', 'batches')} of intervals" if batches else ""
+            lines.append(f"  compute    {count(len(compute), 'node')}{of_time}{_expected(compute)}")
+        named: tuple[tuple[Action, str, str], ...] = (
+            ("reuse", "computed before", ""),
+            ("spare", "no edit makes a difference to it", "no edit makes a difference to them"),
+            ("leave", "not selected", ""),
+            ("wait", "what it reads isn't there yet", "what they read isn't there yet"),
+            ("remove", "no longer in the project", ""),
         )
-        for action, why in named:
+        for action, one, several in named:
             found = [node.node for node in self.of_action(action)]
             if found:
-                lines.append(f"  {action:<10} {_nodes(len(found))}, {why}: {some(found)}")
+                why = several if several and len(found) > 1 else one
+                lines.append(f"  {action:<10} {count(len(found), 'node')}, {why}: {some(found)}")
         if self.unchanged:
             how = f"as in '{self.base}'" if self.is_new and self.base else "up to date"
-            lines.append(f"  keep       {_nodes(len(self.unchanged))}, {how}")
+            lines.append(f"  keep       {count(len(self.unchanged), 'node')}, {how}")
         if not self.has_changes:
             lines.append("There is nothing to do.")
         return lines
 
-    def _edits(self) -> str:
+    @property
+    def edits(self) -> str:
+        """What was edited, in a few words."""
         changes: tuple[Change, ...] = ("added", "edited", "removed")
         found = {change: len(self.of_change(change)) for change in changes}
         told = [f"{number:,} {change}" for change, number in found.items() if number]
@@ -173,8 +184,12 @@ class EnvironmentPlan(_Model):
             ) from error
 
 
-def _nodes(number: int) -> str:
-    return "1 node" if number == 1 else f"{number:,} nodes"
+def plan_command(environment: str, base: str | None = None, select: str | None = None) -> str:
+    """The command that makes a plan."""
+    options = f" --base {base}" if base else ""
+    return f"seeknal plan {environment}{options}" + (
+        f" --select {shlex.quote(select)}" if select else ""
+    )
 
 
 def _expected(nodes: Sequence[PlannedNode]) -> str:
@@ -185,4 +200,4 @@ def _expected(nodes: Sequence[PlannedNode]) -> str:
     rows = sum(node.rows or 0 for node in known)
     seconds = sum(node.seconds or 0 for node in known)
     missing = "" if len(known) == len(nodes) else f" for {len(known)} of them"
-    return f"; by earlier runs{missing} about {rows:,} rows in {seconds:.1f} s of work"
+    return f"; by earlier runs{missing} about {count(rows, 'row')} in {seconds:.1f} s of work"

@@ -5,16 +5,25 @@ Only pointers move, in one transaction: whatever the data's size.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from seeknal.errors import RequestError, did_you_mean
-from seeknal.names import check_name
+from seeknal.names import PROD, check_name
 from seeknal.state.backend import StateBackend
 from seeknal.state.records import APPLIED, PLANNED, PROMOTED, Environment, Revision
-from seeknal.workflow.moved import PlanMovedError, how_it_moved, stored_plan, version_of
-from seeknal.workflow.revisions import KEPT, as_of, nodes_moved, save
+from seeknal.workflow.moved import (
+    PlanMovedError,
+    how_it_moved,
+    is_to_be_applied,
+    readable_plan,
+    stored_plan,
+    version_of,
+)
+from seeknal.workflow.plan_document import plan_command
+from seeknal.workflow.revisions import KEPT, TTL_HOURS, as_of, nodes_moved, save
 
 _ROLLBACK = "rollback to "
 
@@ -25,6 +34,8 @@ class Promotion:
 
     gained: nodes that the environment did not show. changed: those of which it shows another
     snapshot now. lost: those that it shows no longer. revision: of the environment, afterwards.
+    back_to: the revision after which it showed the same, when this is a step back. unmatched: nodes
+    that were not selected when what they are made from was planned, so that they don't match it.
     """
 
     environment: str
@@ -32,6 +43,8 @@ class Promotion:
     changed: Sequence[str]
     lost: Sequence[str]
     revision: int
+    back_to: int | None = None
+    unmatched: Sequence[str] = ()
 
     @property
     def moved(self) -> int:
@@ -49,33 +62,62 @@ def promote(
     the list, when the target has moved since.
     """
     if source == target:
-        raise RequestError(f"'{source}' can't be promoted to itself.")
+        raise RequestError(f"'{source}' can't be promoted to itself: name two environments.")
     with state.transaction():
         shown = _environment(state, source)
-        current = state.get_environment(check_name(target, "an environment"))
-        current = current or Environment(target)
+        found = state.get_environment(check_name(target, "an environment"))
+        current = found or Environment(target, ttl_hours=_time_to_live(shown, target))
         after = replace(current, **{field: getattr(shown, field) for field in KEPT})
         if after.pointers != current.pointers:
             _refuse_what_moved(state, shown, current)
-        promotion = _promotion(current, after)
+        promotion = replace(_promotion(current, after), unmatched=_unmatched(shown))
         if dry_run or not promotion.moved:
             return promotion
-        after = replace(after, status=APPLIED)
+        after = replace(after, status=_status_after_a_move(current))
         saved = save(state, current, after, f"promote {source}", keep)
         now = datetime.now(UTC)
         state.save_environment(replace(shown, status=PROMOTED, updated_at=now, used_at=now))
         return replace(promotion, revision=saved.revision)
 
 
+def _unmatched(source: Environment) -> list[str]:
+    """Nodes that the last plan left as they were, although it changed what they are made from."""
+    plan = readable_plan(source)
+    if plan is None or plan.select is None:
+        return []
+    moved = {node.node for node in plan.nodes if node.action in ("compute", "reuse")}
+    unmatched = []
+    for node in plan.of_action("leave"):
+        text = source.definitions.get(node.node)
+        if text is None or node.category == "metadata":
+            continue
+        if not moved.isdisjoint(json.loads(text).get("inputs") or ()):
+            moved.add(node.node)
+            unmatched.append(node.node)
+    return unmatched
+
+
+def _time_to_live(source: Environment, target: str) -> float | None:
+    """Of an environment that a promotion makes."""
+    if target == PROD:
+        return None
+    return TTL_HOURS if source.ttl_hours is None else source.ttl_hours
+
+
 def _refuse_what_moved(state: StateBackend, source: Environment, target: Environment) -> None:
     """Promoting takes a plan that was made against the target as it still is."""
     plan = stored_plan(source)
-    again = (
-        f"`seeknal plan {source.name} --base {target.name}` and `seeknal env apply {source.name}`"
-    )
+    planning = plan_command(source.name, target.name, plan.select if plan else None)
+    again = f"`{planning}` and `seeknal env apply {source.name}`"
+    if is_to_be_applied(source):
+        raise RequestError(
+            f"The plan of '{source.name}' has not been applied: do it with "
+            f"`seeknal env apply {source.name}`, then promote."
+        )
     if source.status == PLANNED:
         raise RequestError(
-            f"The plan of '{source.name}' has not been applied: `seeknal env apply {source.name}`."
+            f"'{source.name}' has moved since it was planned, so nobody knows what would be "
+            f"overwritten in '{target.name}'. Do {again} first: what is computed already is reused."
         )
     if not target.pointers:
         return
@@ -83,13 +125,14 @@ def _refuse_what_moved(state: StateBackend, source: Environment, target: Environ
     if base is None or base.name != target.name:
         raise RequestError(
             f"'{source.name}' was not planned against '{target.name}', so nobody knows what would "
-            f"be overwritten there. Do {again} first."
+            f"be overwritten there. Do {again} first: what is computed already is reused."
         )
     how = how_it_moved(state, base, version_of(target))
     if how:
         raise PlanMovedError(
             f"'{source.name}' can't be promoted, since it was planned against something else:",
-            [f"'{target.name}' {how}", f"Do {again} first: what is computed already is reused."],
+            [f"'{target.name}' {how}"],
+            f"Do {again} first: what is computed already is reused.",
         )
 
 
@@ -111,15 +154,19 @@ def rollback(
         if to is None:
             to = _before_last(current, revisions)
         elif to == current.revision:
-            return _promotion(current, current)
+            return replace(_promotion(current, current), back_to=to)
         before = as_of(current, revisions, to)
-        if not before.pointers:
-            raise RequestError(f"'{name}' can't go back to {to}: it showed nothing then.")
-        promotion = _promotion(current, before)
+        promotion = replace(_promotion(current, before), back_to=to)
         if dry_run or not promotion.moved:
             return promotion
-        saved = save(state, current, replace(before, status=APPLIED), f"{_ROLLBACK}{to}", keep)
+        before = replace(before, status=_status_after_a_move(current))
+        saved = save(state, current, before, f"{_ROLLBACK}{to}", keep)
         return replace(promotion, revision=saved.revision)
+
+
+def _status_after_a_move(environment: Environment) -> str:
+    """A plan that was not applied stays, to be refused with what has moved since."""
+    return PLANNED if environment.status == PLANNED else APPLIED
 
 
 def _before_last(environment: Environment, revisions: Sequence[Revision]) -> int:
@@ -141,7 +188,12 @@ def _environment(state: StateBackend, name: str) -> Environment:
 
 def _unknown(state: StateBackend, name: str) -> RequestError:
     names = [e.name for e in state.list_environments() if e.pointers]
-    return RequestError(f"Nothing has been applied in '{name}'.{did_you_mean(name, names)}")
+    found = state.get_environment(name)
+    step = "env apply" if found and is_to_be_applied(found) else "plan"
+    return RequestError(
+        f"Nothing has been applied in '{name}'.{did_you_mean(name, names)} "
+        f"Begin with `seeknal {step} {name}`."
+    )
 
 
 def _promotion(before: Environment, after: Environment) -> Promotion:

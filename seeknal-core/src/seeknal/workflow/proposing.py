@@ -18,7 +18,7 @@ from seeknal.state.intervals import Interval
 from seeknal.state.records import Environment
 from seeknal.workflow.estimates import Estimate, estimates
 from seeknal.workflow.interval_set import IntervalSet
-from seeknal.workflow.moved import version_of
+from seeknal.workflow.moved import readable_plan, version_of
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.plan import Plan, make_plan
 from seeknal.workflow.plan_document import (
@@ -27,18 +27,21 @@ from seeknal.workflow.plan_document import (
     MadeAgainst,
     PlannedNode,
     PlannedReason,
+    plan_command,
 )
-from seeknal.workflow.revisions import KEPT
+from seeknal.workflow.revisions import KEPT, TTL_HOURS
 from seeknal.workflow.runner import circumstances, new_run_id
 from seeknal.workflow.standing import Standing, definition_text
 from seeknal.workflow.task import Task
 
-TTL_HOURS = 168.0
+LONGEST_TTL_HOURS = 1_000_000
+"""A hundred years: sums of times have an end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked for. base: the environment that a new one begins as; prod, where there is one.
+    """What is asked for. base: the environment that a new one begins as; None for that of its last
+    plan, or prod, where there is one.
     select: a selector, None for all nodes. ttl_hours: None for what the environment has, or a
     week."""
 
@@ -69,7 +72,7 @@ def propose(
     name = check_name(wanted.environment, "an environment")
     now = now or datetime.now(UTC)
     stored = project.state.get_environment(name)
-    base = _base(project, wanted)
+    base = _base(project, wanted, stored)
     is_new = stored is None or not stored.pointers
     shown = stored or Environment(name)
     if is_new and base:
@@ -112,8 +115,9 @@ def propose(
     )
 
 
-def _base(project: OpenProject, wanted: Wanted) -> Environment | None:
-    name = wanted.base or PROD
+def _base(project: OpenProject, wanted: Wanted, stored: Environment | None) -> Environment | None:
+    last = readable_plan(stored) if stored and stored.name != PROD else None
+    name = wanted.base or (last and last.base) or PROD
     if name == wanted.environment:
         if wanted.base:
             raise RequestError(f"'{name}' can't be its own base.")
@@ -128,6 +132,11 @@ def _base(project: OpenProject, wanted: Wanted) -> Environment | None:
             f"Nothing has been computed in '{name}', so it can't be a base."
             f"{did_you_mean(name, names)}"
         )
+    if name != PROD:
+        raise RequestError(
+            f"'{wanted.environment}' was planned on the base '{name}', which is gone: choose "
+            f"another one, as with `{plan_command(wanted.environment, PROD, wanted.select)}`."
+        )
     return None
 
 
@@ -136,9 +145,15 @@ def _ttl(wanted: Wanted, stored: Environment | None) -> float | None:
         if wanted.ttl_hours is not None:
             raise RequestError(f"'{PROD}' never expires: leave out the time to live.")
         return None
-    if wanted.ttl_hours is not None:
-        return wanted.ttl_hours
-    return stored.ttl_hours if stored and stored.pointers else TTL_HOURS
+    hours = wanted.ttl_hours
+    if hours is None:
+        return stored.ttl_hours if stored and (stored.pointers or stored.plan) else TTL_HOURS
+    if not 0 <= hours <= LONGEST_TTL_HOURS:
+        raise RequestError(
+            f"'{wanted.environment}' can't have {hours:g} hours to live: give a number from 0 to "
+            f"{LONGEST_TTL_HOURS:,}."
+        )
+    return hours
 
 
 def _digest(text: str) -> str:
@@ -188,7 +203,11 @@ class _Document:
         self._tasks: dict[str, list[Task]] = defaultdict(list)
         for task in plan.tasks:
             self._tasks[task.node_id].append(task)
-        self._actions = {i: action for i in self._manifest.order if (action := self._action(i))}
+        self._actions: dict[str, Action] = {}
+        self._behind: set[str] = set()
+        for node_id in self._manifest.order:
+            if action := self._action(node_id):
+                self._actions[node_id] = action
 
     def unchanged(self) -> list[str]:
         """Nodes that are in place, and of which there is nothing to say."""
@@ -215,8 +234,24 @@ class _Document:
         if self._shown.pointers.get(node_id) != self._plan.pins.get(node_id):
             return "reuse"
         if self._diff is None or node_id not in self._diff.effects:
-            return None
+            return "leave" if self._is_left_behind(node_id) else None
         return "spare" if node_id in self._selected else "leave"
+
+    def _is_left_behind(self, node_id: str) -> bool:
+        """Whether a node that is not selected, and that no edit reaches, is made from what gets
+        other data."""
+        if node_id in self._selected or node_id not in self._plan.pins:
+            return False
+        if any(self._moves(i) for i in self._manifest.nodes[node_id].inputs):
+            self._behind.add(node_id)
+        return node_id in self._behind
+
+    def _moves(self, node_id: str) -> bool:
+        """Whether a node gets other data, or stays behind where it should."""
+        if self._actions.get(node_id) != "compute":
+            return node_id in self._behind or self._actions.get(node_id) == "reuse"
+        first = self._tasks[node_id][0]
+        return bool(first.interval) or first.snapshot != self._shown.pointers.get(node_id)
 
     def _where_they_are(self) -> dict[str, str]:
         """Of each node whose snapshot is there, which other environment shows it."""

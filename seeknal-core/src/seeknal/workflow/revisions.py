@@ -12,6 +12,9 @@ from seeknal.errors import RequestError
 from seeknal.state.backend import StateBackend
 from seeknal.state.records import Environment, Revision
 
+TTL_HOURS = 168.0
+"""How long after its last use an environment expires, where nobody says it."""
+
 KEPT = ("pointers", "refreshed", "definitions", "addresses")
 """Fields of an environment that say, by node, what it shows and why that is right."""
 
@@ -35,14 +38,10 @@ def save(
 
 def as_of(environment: Environment, revisions: Sequence[Revision], number: int) -> Environment:
     """What an environment showed after its revision of this number. revisions: its own, newest
-    first. Raises RequestError when that isn't known any more."""
+    first. Raises RequestError when that isn't known any more, or was nothing."""
     needed = [revision for revision in revisions if revision.number > number]
     if not 0 <= number < environment.revision or len(needed) != environment.revision - number:
-        known = sorted(revision.number - 1 for revision in revisions)
-        raise RequestError(
-            f"'{environment.name}' can't go back to {number}: "
-            + (f"what it showed after {_listed(known)} is known." if known else "it never moved.")
-        )
+        raise RequestError(_why_not(environment, revisions, number))
     kept = {field: dict(getattr(environment, field)) for field in KEPT}
     for revision in needed:
         for node_id, values in json.loads(revision.before).items():
@@ -51,6 +50,8 @@ def as_of(environment: Environment, revisions: Sequence[Revision], number: int) 
                     kept[field].pop(node_id, None)
                 else:
                     kept[field][node_id] = value
+    if not kept["pointers"]:
+        raise RequestError(_why_not(environment, revisions, number))
     return replace(environment, **kept)  # type: ignore[arg-type]
 
 
@@ -88,5 +89,21 @@ def _replaced(before: Environment, after: Environment) -> str:
     return json.dumps({i: [old.get(i) for old, _ in maps] for i in sorted(ids)})
 
 
-def _listed(numbers: Sequence[int]) -> str:
-    return f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
+def _why_not(environment: Environment, revisions: Sequence[Revision], number: int) -> str:
+    """Why an environment can't show again what it showed after a revision, and what it can."""
+    name, last = environment.name, environment.revision
+    if last == 0:
+        return f"'{name}' can't go back: it shows nothing yet."
+    if number <= 0:
+        why = f"'{name}' can't go back further: before revision 1 it showed nothing."
+    elif number >= last:
+        why = f"'{name}' has no revision {number} to go back to: it is at revision {last}."
+    else:
+        why = f"'{name}' can't go back to revision {number}: what it showed then is not kept."
+    known = sorted(r.number - 1 for r in revisions if r.number > 1 or snapshots_before(r))
+    if not known:
+        return why
+    if len(known) == 1:
+        return f"{why} What it showed after revision {known[0]} is known: name that one."
+    span = f"{known[0]} {'or' if len(known) == 2 else 'to'} {known[-1]}"
+    return f"{why} What it showed after revision {span} is known: name one of them."

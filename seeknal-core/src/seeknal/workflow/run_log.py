@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TextIO
 
+from seeknal.errors import count
 from seeknal.hookspecs import hookimpl
 from seeknal.names import TARGET_FOLDER
 
@@ -36,7 +37,7 @@ class RunLog:
     def seeknal_node_finished(self, run: RunInfo, result: NodeResult) -> None:
         facts = [f"{result.seconds:.3f} s"]
         if result.rows is not None:
-            facts.append(f"{result.rows} rows, {result.bytes} bytes")
+            facts.append(f"{count(result.rows, 'row')}, {result.bytes} bytes")
         if result.blocked_by:
             facts.append(f"needs {result.blocked_by}")
         if result.error:
