@@ -57,9 +57,9 @@ class Progress:
 
     def __init__(self, total: int, key: str = "seeknal-backfill") -> None:
         self._total, self._done, self._shown = max(total, 1), 0, 0
-        self._id: UUID = create_progress_artifact(
-            0.0, key=key, description=f"{total} batches of intervals"
-        )
+        made = create_progress_artifact(0.0, key=key, description=f"{total} batches of intervals")
+        assert isinstance(made, UUID)  # called from a thread without an event loop
+        self._id = made
 
     def step(self) -> None:
         """One more is done. What is shown follows percent by percent."""

@@ -9,14 +9,15 @@ from seeknal.errors import RequestError
 from seeknal.workflow.task import NodeResult, Task
 
 WORTH_A_TASK = 0.1
-"""Seconds of nodes' own time beside which the cost of a Prefect task, some milliseconds, is small."""
+"""Seconds of nodes' own time beside which a Prefect task, some milliseconds, costs little."""
 
 MOST = 50
 """Tasks that "auto" puts together at most: their results come when all are done."""
 
 
 class Batching:
-    """size: tasks at most, or "auto" for as many as make up `WORTH_A_TASK`. workers: at work at once.
+    """size: tasks at most, or "auto" for as many as make up `WORTH_A_TASK`. workers: that are busy
+    at once.
 
     What is retried goes alone, so that what has been done beside it isn't done again.
     """

@@ -79,7 +79,9 @@ class PrefectExecutor:
         self._host.context.copy().run(self._runner.__enter__)
         self._pump.start()
         look_out = partial(_stop_when_cancelled, self._host, first.run_id)
-        threading.Thread(target=self._host.context.copy().run, args=(look_out,), daemon=True).start()
+        threading.Thread(
+            target=self._host.context.copy().run, args=(look_out,), daemon=True
+        ).start()
 
     # --- The pump: one thread submits, and takes what is done -----------------------------------
 

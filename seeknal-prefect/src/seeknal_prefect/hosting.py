@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
-from prefect.states import Cancelled, Completed, Failed, State
+from prefect.states import Cancelled, Completed, Failed
 
 from seeknal.workflow.task import Task
 from seeknal_prefect.server import telling_of_servers

@@ -26,22 +26,24 @@ def task_runner(name: str, workers: int, address: str | None) -> TaskRunner[Any]
         return _dask(workers, address) if name == "dask" else _ray(workers, address)
     except ImportError as error:
         raise MissingPluginError(
-            f"The task runner '{name}' needs more ({error}): pip install \"seeknal-prefect[{name}]\""
+            f"The task runner '{name}' needs more ({error}). "
+            f'Try: pip install "seeknal-prefect[{name}]"'
         ) from error
 
 
 def _dask(workers: int, address: str | None) -> TaskRunner[Any]:
-    from prefect_dask import DaskTaskRunner
+    from prefect_dask.task_runners import DaskTaskRunner
 
-    if address:
-        return DaskTaskRunner(address=address)
     cluster = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
-    return DaskTaskRunner(cluster_kwargs=cluster)
+    options: dict[str, Any] = {"address": address} if address else {"cluster_kwargs": cluster}
+    runner: TaskRunner[Any] = DaskTaskRunner(**options)
+    return runner
 
 
 def _ray(workers: int, address: str | None) -> TaskRunner[Any]:
     from prefect_ray import RayTaskRunner
 
-    if address:
-        return RayTaskRunner(address=address)
-    return RayTaskRunner(init_kwargs={"num_cpus": workers, "include_dashboard": False})
+    cluster = {"num_cpus": workers, "include_dashboard": False}
+    options: dict[str, Any] = {"address": address} if address else {"init_kwargs": cluster}
+    runner: TaskRunner[Any] = RayTaskRunner(**options)
+    return runner

@@ -12,15 +12,23 @@ from uuid import UUID
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import TaskRun
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
-from prefect.states import Failed, State
+from prefect.states import Failed
 
 from seeknal.workflow import worker
 from seeknal.workflow.task import NodeResult, Task
 
 Document = dict[str, Any]
 """A task, or a result, as JSON holds it."""
+
+
+class Answer(list[Document]):
+    """Documents of results: what Prefect logs of a failed state shall not repeat them."""
+
+    def __repr__(self) -> str:
+        return f"{len(self)} of seeknal's results"
+
 
 LOOK_EVERY = 2.0
 """Seconds between two looks of a worker at whether its flow run was cancelled."""
@@ -56,7 +64,7 @@ def run_nodes(documents: Sequence[Document], watch: bool) -> list[Document] | St
     if watch:
         _watch_for_cancelling(tasks[0].run_id)
     results = [_do(one) for one in tasks]
-    answer = [result.to_dict() for result in results]
+    answer = Answer(result.to_dict() for result in results)
     failed = [result for result in results if result.status != "success"]
     if failed:
         return Failed(message="\n".join(map(_told, failed)), data=answer)
@@ -69,7 +77,8 @@ def _do(one: Task) -> NodeResult:
     if result.status == "success":
         logger.info("%s: %s rows, %.2f s", one.name, f"{result.rows or 0:,}", result.seconds)
     else:
-        logger.error("%s\n%s", _told(result), result.detail or "")
+        logger.error("%s", _told(result))
+        logger.debug("%s", result.detail)
     return result
 
 

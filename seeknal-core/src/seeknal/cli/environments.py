@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seeknal.cli.differing import diff
-from seeknal.cli.options import AsJson, ProjectPath, Workers
+from seeknal.cli.options import AsJson, ExecutorName, ProjectPath, Workers
 from seeknal.cli.words import columns, count
 from seeknal.errors import RequestError, some
 from seeknal.names import PROD
@@ -48,6 +48,7 @@ def apply(
         typer.Option("--parallel/--no-parallel", help="Several nodes at once, or one by one."),
     ] = True,
     workers: Workers = None,
+    executor: ExecutorName = None,
     force: Annotated[
         bool,
         typer.Option("--force", help="Even if what it was planned against has moved since."),
@@ -68,6 +69,7 @@ def apply(
         raise RequestError("--no-parallel is one worker: leave out --workers.")
     document = EnvironmentPlan.load(plan) if plan else None
     with OpenProject(project) as opened, progress_of(opened, as_json):
+        opened.run_on(executor)
         summary = apply_plan(
             opened,
             environment,

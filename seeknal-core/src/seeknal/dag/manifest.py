@@ -80,6 +80,9 @@ class Attempts:
         return [self.delay * 2**n for n in range(self.retries)]
 
 
+ONCE = Attempts()
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A source or a transform.
@@ -88,8 +91,9 @@ class Node:
     config: what else determines its result. Of a source `source`, `table`, `params`; of a
     transform `sql`, or `function` and `code`, which stand for a Python function and its source.
     incremental: None for what is computed whole. unique_key: columns that are declared to be
-    unique together, and not NULL. attempts: how it is tried. file_path: relative to the project. line: where its SQL or its
-    function begins there. extra: what a manifest says of it besides, kept as it is.
+    unique together, and not NULL. attempts: how it is tried. file_path: relative to the project.
+    line: where its SQL or its function begins there. extra: what a manifest says of it besides,
+    kept as it is.
     """
 
     id: str
@@ -101,7 +105,7 @@ class Node:
     tags: tuple[str, ...] = ()
     incremental: Incremental | None = None
     unique_key: tuple[str, ...] = ()
-    attempts: Attempts = Attempts()
+    attempts: Attempts = ONCE
     file_path: str = ""
     line: int = 1
     extra: Mapping[str, Any] = field(default_factory=dict)

@@ -69,6 +69,13 @@ class OpenProject:
         parts = {"state": state, "engine": engine, "executor": executor}
         self._lent |= {name: part for name, part in parts.items() if part is not None}
 
+    def run_on(self, executor: str | None) -> None:
+        """Run tasks on the executor of this name, with the options that the project has for it;
+        None for the one that it chooses."""
+        if executor:
+            choice = self.settings.executor.instead(executor)
+            self.settings = self.settings.model_copy(update={"executor": choice})
+
     @property
     def manifest(self) -> Manifest:
         return self._loaded.manifest

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from seeknal.dag.manifest import Attempts
+from seeknal.dag.manifest import ONCE, Attempts
 from seeknal.state.intervals import Interval, Part
 
 
@@ -38,7 +38,7 @@ class Task:
     name: str = ""
     needs: Sequence[str] = ()
     at_once: int | None = None
-    attempts: Attempts = Attempts()
+    attempts: Attempts = ONCE
     tags: Sequence[str] = ()
 
     def __post_init__(self) -> None:
