@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, Future, InvalidStateError
 from contextlib import suppress
-from functools import partial
 from queue import SimpleQueue
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
+from prefect.states import Cancelling, Crashed
+from prefect.task_runners import TaskRunner
 from prefect.utilities.annotations import quote
 
 from seeknal.errors import RequestError
@@ -29,9 +32,22 @@ from seeknal_prefect.tasks import LOOK_EVERY, options_of, run_nodes, states_of, 
 PATIENCE = 5.0
 """Seconds that an interrupted task has to end: one that waits to be tried again does not."""
 
+WORKERS_LOST = 2
+"""How many workers may die over one task before it has failed: it may be what kills them."""
+
 Batch = Sequence[Task]
-Event = Task | tuple[Batch, PrefectFuture[Any]] | None
-"""A task to be done, a batch that Prefect is done with, or the end."""
+
+
+class Done(NamedTuple):
+    """A batch that Prefect is done with, well or not. runner: which one had it."""
+
+    batch: Batch
+    future: PrefectFuture[Any]
+    runner: TaskRunner[Any]
+
+
+Event = Task | Done | None
+"""A task to be done, one that has been, or the end."""
 
 
 class PrefectExecutor:
@@ -59,9 +75,11 @@ class PrefectExecutor:
         self._host: Host | None = None
         self._futures: dict[str, Future[NodeResult]] = {}
         self._results: list[NodeResult] = []
+        self._lost: Counter[str] = Counter()
+        """By task, how many workers have died over it."""
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._pump = threading.Thread(target=self._work, name="seeknal-prefect", daemon=True)
-        self._interrupted = False
+        self._interrupted = self._closed = False
         if FlowRunContext.get() is None:
             require_server(may_start=True)
 
@@ -76,11 +94,12 @@ class PrefectExecutor:
     def _begin(self, first: Task) -> None:
         """The first task is submitted by the thread that runs the run, and so in its flow."""
         self._host = host_of(first)
-        self._host.context.copy().run(self._runner.__enter__)
+        self._in_flow(self._runner.__enter__)
         self._pump.start()
-        look_out = partial(_stop_when_cancelled, self._host, first.run_id)
         threading.Thread(
-            target=self._host.context.copy().run, args=(look_out,), daemon=True
+            target=self._in_flow,
+            args=(_stop_when_cancelled, self._host, first.run_id),
+            daemon=True,
         ).start()
 
     # --- The pump: one thread submits, and takes what is done -----------------------------------
@@ -99,37 +118,63 @@ class PrefectExecutor:
                     waiting.append(one)
                 else:
                     busy -= 1
-                    self._take(*one)
+                    waiting.extendleft(self._take(one))
             while waiting and busy < self._workers:
                 busy += self._send(self._batching.take(waiting, self._workers - busy))
 
     def _send(self, batch: Batch) -> bool:
         """Whether Prefect has got it."""
-        assert self._host is not None
-        prefect_task = run_nodes.with_options(**options_of(batch))
-        documents = [one.to_dict() for one in batch]
+        runner = self._runner
         try:
-            future = self._host.context.copy().run(
-                self._runner.submit,
-                prefect_task,
+            documents = [one.to_dict() for one in batch]
+            future = self._in_flow(
+                runner.submit,
+                run_nodes.with_options(**options_of(batch)),
                 {"documents": quote(documents), "watch": self._elsewhere},
             )
         except Exception as error:
             self._resolve(batch, f"{type(error).__name__}: {error}")
             return False
-        future.add_done_callback(lambda done: self._events.put((batch, done)))
+        future.add_done_callback(lambda done: self._events.put(Done(batch, done, runner)))
         return True
 
-    def _take(self, batch: Batch, future: PrefectFuture[Any]) -> None:
+    def _take(self, done: Done) -> Batch:
+        """What of it is to be done again, since a worker died over it."""
         try:
-            future.wait()
-            answer = future.state.result(raise_on_failure=False)
+            done.future.wait()
+            answer = done.future.state.result(raise_on_failure=False)
         except BaseException as error:
             answer = error
+        if isinstance(answer, BrokenExecutor) and not self._interrupted:
+            return self._after_a_death(done)
         if isinstance(answer, list):
-            self._resolve(batch, [NodeResult.from_dict(document) for document in answer])
+            self._resolve(done.batch, [NodeResult.from_dict(document) for document in answer])
         else:
-            self._resolve(batch, f"{type(answer).__name__}: {answer}")
+            self._resolve(done.batch, f"{type(answer).__name__}: {answer}")
+        return ()
+
+    def _after_a_death(self, done: Done) -> Batch:
+        """A pool of processes is lost as a whole, when one of them dies: begin another one."""
+        if done.runner is self._runner:
+            self._runner = done.runner.duplicate()
+            self._in_flow(self._runner.__enter__)
+            threading.Thread(
+                target=self._in_flow, args=(done.runner.__exit__, None, None, None), daemon=True
+            ).start()
+        self._in_flow(_tell_crashed, done.future)
+        again = []
+        for one in done.batch:
+            self._lost[one.name] += 1
+            if self._lost[one.name] > WORKERS_LOST:
+                self._resolve([one], f"{self._lost[one.name]} workers have died over it")
+            else:
+                again.append(one)
+        return again
+
+    def _in_flow(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Call something as the flow would."""
+        assert self._host is not None
+        return self._host.context.copy().run(call, *arguments)
 
     def _resolve(self, batch: Batch, outcome: Sequence[NodeResult] | str) -> None:
         """outcome: a result for each, or what has kept Prefect from doing any."""
@@ -142,7 +187,8 @@ class PrefectExecutor:
                 continue
             self._batching.note(result)
             self._results.append(result)
-            future.set_result(result)
+            with suppress(InvalidStateError):  # it was given up
+                future.set_result(result)
 
     # --- The end ----------------------------------------------------------------------------
 
@@ -153,31 +199,29 @@ class PrefectExecutor:
         stop_trying(self._host.flow_run_id)
         threading.Thread(target=self._give_up, daemon=True).start()
         if self._elsewhere:
-            self._host.context.copy().run(_tell_workers, self._host)
+            self._in_flow(_tell_workers, self._host)
 
     def _give_up(self) -> None:
         threading.Event().wait(PATIENCE)
         for future in list(self._futures.values()):
-            with suppress(Exception):
+            with suppress(InvalidStateError):
                 future.set_exception(RuntimeError("it did not end when it was interrupted"))
 
     def close(self) -> None:
-        host, self._host = self._host, None
-        if host is None:
+        if self._host is None or self._closed:
             return
+        self._closed = True
         self._events.put(None)
         self._pump.join()
         leave = threading.Thread(
-            target=host.context.copy().run,
-            args=(self._runner.__exit__, None, None, None),
-            daemon=True,
+            target=self._in_flow, args=(self._runner.__exit__, None, None, None), daemon=True
         )
         leave.start()
         leave.join(PATIENCE if self._interrupted else None)
-        if isinstance(host, OwnFlow):
+        if isinstance(self._host, OwnFlow):
             with suppress(Exception):  # an artifact is no part of the work
-                host.context.copy().run(artifacts.run_table, self._results)
-        host.end(self._outcome(), f"{len(self._results)} tasks")
+                self._in_flow(artifacts.run_table, self._results)
+        self._host.end(self._outcome(), f"{len(self._results)} tasks")
 
     def _outcome(self) -> str:
         if self._interrupted:
@@ -196,10 +240,14 @@ def _stop_when_cancelled(host: Host, run_id: str) -> None:
             return
 
 
+def _tell_crashed(future: PrefectFuture[Any]) -> None:
+    """Nobody else says of a Prefect task whose process died that it is over."""
+    with suppress(Exception), get_client(sync_client=True) as client:
+        state: State[Any] = Crashed(message="Its worker died; it is done again.")
+        client.set_task_run_state(future.task_run_id, state, force=True)
+
+
 def _tell_workers(host: Host) -> None:
     """Let workers that run elsewhere see that the flow run is being cancelled."""
-    from prefect.client.orchestration import get_client
-    from prefect.states import Cancelling
-
     with suppress(Exception), get_client(sync_client=True) as client:
         client.set_flow_run_state(host.flow_run_id, Cancelling(), force=True)
