@@ -28,8 +28,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}/api"
     with (home / "server.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
-            + ["--port", str(port), "--no-ui"],
+            [
+                sys.executable,
+                *["-m", "prefect", "server", "start", "--no-ui", "--host", "127.0.0.1", "--port"],
+                str(port),
+            ],
             env=_environment(home, url),
             stdout=log,
             stderr=log,

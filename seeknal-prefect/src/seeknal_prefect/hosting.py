@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from contextvars import Context, copy_context
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from prefect import flow
@@ -27,6 +27,32 @@ class Host:
         """There is nothing more to submit. outcome: success, failed or interrupted."""
 
 
+class _Hosted(NamedTuple):
+    """begun: the context of a flow run, and its id. outcome: the state in which it is to end."""
+
+    begun: Future[tuple[Context, UUID]]
+    outcome: Future[State[Any]]
+
+
+_hosted: dict[str, _Hosted] = {}
+"""By run. What belongs to this process is kept out of the flow, which travels to others."""
+
+
+def _host(run_id: str) -> State[Any]:
+    found = FlowRunContext.get()
+    assert found is not None
+    assert found.flow_run is not None
+    begun, outcome = _hosted[run_id]
+    begun.set_result((copy_context(), found.flow_run.id))
+    return outcome.result()
+
+
+@flow(name="seeknal-run", flow_run_name="{environment} {run_id}", persist_result=False)
+def hosting_flow(project_path: str, environment: str, run_id: str) -> State[Any]:
+    """A run that was begun by `seeknal run` or another command, and shows here."""
+    return _host(run_id)
+
+
 class OwnFlow(Host):
     """A flow run of our own, in a thread. It is there from the first moment, and ends with `end`.
 
@@ -37,24 +63,20 @@ class OwnFlow(Host):
         self._outcome: Future[State[Any]] = Future()
         begun: Future[tuple[Context, UUID]] = Future()
 
-        def host(project_path: str, environment: str, run_id: str) -> State[Any]:
-            found = FlowRunContext.get()
-            assert found is not None
-            assert found.flow_run is not None
-            begun.set_result((copy_context(), found.flow_run.id))
-            return self._outcome.result()
-
-        name = f"{first.environment} {first.run_id}"
-        hosting = flow(name="seeknal-run", flow_run_name=name, persist_result=False)(host)
+        _hosted[first.run_id] = _Hosted(begun, self._outcome)
 
         def run() -> None:
             try:
-                hosting(first.project_path, first.environment, first.run_id, return_state=True)
+                hosting_flow(first.project_path, first.environment, first.run_id, return_state=True)
             except BaseException as error:
                 if not begun.done():
                     begun.set_exception(error)
+            finally:
+                del _hosted[first.run_id]
 
-        self._thread = threading.Thread(target=run, name="seeknal-flow", daemon=True)
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(run,), name="seeknal-flow", daemon=True
+        )
         self._thread.start()
         with telling_of_servers():
             super().__init__(*begun.result())
