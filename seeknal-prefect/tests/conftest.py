@@ -34,6 +34,7 @@ os.environ |= {
     "PREFECT_HOME": str(HOME),
     "PREFECT_API_URL": f"http://127.0.0.1:{PORT}/api",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_WORKER_QUERY_SECONDS": "1",
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "DO_NOT_TRACK": "1",
 }

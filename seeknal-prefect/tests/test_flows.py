@@ -145,19 +145,25 @@ def test_a_backfill_returns_its_intervals(shop: Shop, client: SyncPrefectClient)
         [True] * 3 + [False] * 2
     )
     assert len(shop.query("FROM daily")) == 5
-    assert list(backfill("2024-01-07", schedule="@weekly")) == []
+    assert list(backfill("2024-01-07")) == DAYS  # the node's own time ends before
+    assert list(backfill("2024-01-05", schedule="0 0 4 * *")) == [
+        "[2024-01-01, 2024-01-04)", "[2024-01-04, 2024-01-06)",
+    ]  # fmt: skip
 
 
 def test_a_backfill_that_fails_says_in_which_interval(shop: Shop) -> None:
     shop.sql(
         "daily",
-        "SELECT CAST(day AS DATE) AS day, amount / CAST(amount <> 20 OR 'x' AS INTEGER) AS amount "
+        "SELECT CAST(day AS DATE) AS day, "
+        "CASE WHEN amount = 30 THEN CAST(error('no thirty') AS INTEGER) ELSE amount END AS amount "
         "FROM ref('source.orders') WHERE day >= {{ start }} AND day < {{ end }}",
         "schedule: '@daily'\nstart: 2024-01-01\nend: 2024-01-05\nincremental: {time_column: day}\n",
     )
     results = seeknal_backfill_flow(str(shop.root), "daily", "2024-01-01", "2024-01-05")
-    assert not any(result.success for result in results.values())
     assert list(results) == DAYS
+    assert [result.success for result in results.values()] == [True, True, True, False, True]
+    assert "no thirty" in results[DAYS[3]].stderr
+    assert len(shop.intervals) == 4
 
 
 # --- Deployments ----------------------------------------------------------------------------

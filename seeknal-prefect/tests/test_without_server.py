@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import deque
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from seeknal.errors import MissingPluginError, RequestError
 from seeknal.state.intervals import Interval
 from seeknal.workflow.intervals import range_of
+from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.task import NodeResult, RunSummary, Task
 
 from .shops import Shop
@@ -136,8 +138,9 @@ def test_no_server_is_one_error_that_says_what_to_do(
 def test_settings_that_can_not_be(tmp_path: Path, options: Any, message: str) -> None:
     settings = json.dumps({"name": "prefect", "prefect": options})
     shop = Shop(tmp_path, f"executor: {settings}\n")
-    with pytest.raises(RequestError, match=message):
-        shop.run()
+    with OpenProject(shop.root) as project, pytest.raises(RequestError, match=message):
+        with project.executing():
+            pass
 
 
 def test_batches_are_fair_shares_and_what_is_retried_goes_alone() -> None:
@@ -166,7 +169,9 @@ def test_batches_are_fair_shares_and_what_is_retried_goes_alone() -> None:
 
 
 def test_results_of_nodes_are_summed_up_and_can_be_sent() -> None:
+    from seeknal.dag.manifest import Incremental, Node
     from seeknal.workflow.interval_set import IntervalSet
+    from seeknal.workflow.timelines import Timeline
     from seeknal_prefect.results import PrefectRunResult, of_intervals, of_nodes
 
     days = [range_of(f"2024-01-0{n}", f"2024-01-0{n}", "UTC") for n in (1, 2, 3)]
@@ -182,7 +187,10 @@ def test_results_of_nodes_are_summed_up_and_can_be_sent() -> None:
     assert result.stderr == "t.x 02 failed: no"
     assert PrefectRunResult.model_validate_json(result.model_dump_json()) == result
 
-    by_day = of_intervals(days, done, IntervalSet([days[0]]), "UTC")
+    timing = Incremental("@daily", "day")
+    node = Node("t.x", incremental=timing)
+    line = Timeline(node, timing, "s", IntervalSet([days[0]]), days, days[1:])
+    by_day = of_intervals([*days, Interval(days[2].end, days[2].end + timedelta(1))], line, done)
     assert [r.exit_code for r in by_day.values()] == [0, 1, 1]
     assert next(iter(by_day)) == "[2024-01-01, 2024-01-02)"
     assert "does not hold this time" in list(by_day.values())[2].stderr

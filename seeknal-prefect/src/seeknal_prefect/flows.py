@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import Flow, get_run_logger
@@ -20,8 +21,8 @@ from prefect.states import Cancelled, Failed
 from prefect.utilities.callables import get_call_parameters
 
 from seeknal.config import find_root
-from seeknal.errors import RequestError
-from seeknal.workflow.intervals import intervals_between, range_of
+from seeknal.state.intervals import Interval
+from seeknal.workflow.intervals import range_of
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.runner import RunRequest, run_project
 from seeknal.workflow.task import RunSummary
@@ -113,7 +114,7 @@ def seeknal_backfill_flow(
         node_id: Node to backfill.
         start_date: Start date (ISO format).
         end_date: End date (ISO format); a date includes that day, a time does not include itself.
-        schedule: Interval schedule by which results are told.
+        schedule: Interval schedule: each of its intervals has a result.
         parallel: Execute intervals in parallel.
 
     Returns:
@@ -125,9 +126,8 @@ def seeknal_backfill_flow(
         assert timing is not None
         within = range_of(start_date, end_date, timing.timezone)
         scheduler = project.scheduler(project.settings.scheduler.name)
-        told = list(intervals_between(scheduler, schedule, timing.timezone, within))
-        if not told:
-            raise RequestError(f"{schedule!r} has no interval from {start_date} to {end_date}.")
+        ticks = scheduler.ticks(schedule, timing.timezone, *within)
+        edges = sorted({*within, *ticks})
         refuse_what_holds_no_interval(project, ENVIRONMENT, node.id, (start_date, end_date))
         request = RunRequest(
             ENVIRONMENT,
@@ -141,7 +141,8 @@ def seeknal_backfill_flow(
         results = summary.results.values()
         of_node = [result for result in results if result.node_id == node.id]
         wrong = [r for r in results if r.node_id != node.id and r.status == "failed"]
-        return _ended(summary, of_intervals(told, of_node, line.held, timing.timezone, wrong))
+        told = [Interval(*pair) for pair in pairwise(edges)]
+        return _ended(summary, of_intervals(told, line, of_node, wrong))
 
 
 def _carry_out(

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from seeknal.state.intervals import Interval
-from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.plan import Plan
 from seeknal.workflow.task import NodeResult, RunSummary, label
+from seeknal.workflow.timelines import Timeline
 
 EXIT_CODES = {"success": 0, "failed": 1, "skipped": 1, "interrupted": 130}
 
@@ -65,27 +65,29 @@ def of_nodes(summary: RunSummary, plan: Plan | None) -> dict[str, PrefectRunResu
 
 def of_intervals(
     intervals: Iterable[Interval],
+    line: Timeline,
     results: Sequence[NodeResult],
-    held: IntervalSet,
-    timezone: str,
     upstream: Sequence[NodeResult] = (),
 ) -> dict[str, PrefectRunResult]:
-    """By interval, as `[2024-01-01, 2024-01-02)`.
+    """By interval, as `[2024-01-01, 2024-01-02)`; only those in which the node should hold any.
 
-    results: of the node's batches. held: what the node holds now. upstream: what went wrong in
-    what it reads.
+    line: what the node holds, and should, now. results: of its batches. upstream: what went wrong
+    in what it reads.
     """
     answer = {}
     for interval in intervals:
+        due = [one for one in line.due if _overlap(one, interval)]
+        if not due:
+            continue
         batches = [r for r in results if r.interval and _overlap(r.interval, interval)]
-        if not batches and not held.contains(interval):
+        if not batches and not all(line.held.contains(one) for one in due):
             reason = "\n".join(map(_wrong, upstream)) or "what it reads does not hold this time"
             found = PrefectRunResult(success=False, exit_code=1, stderr=reason)
         elif not batches:
             found = PrefectRunResult.untouched("complete already")
         else:
             found = PrefectRunResult.of(batches)
-        answer[label(interval, timezone)] = found
+        answer[label(interval, line.timing.timezone)] = found
     return answer
 
 
