@@ -53,8 +53,10 @@ def task_runs_of(flow_run: FlowRun, count: int) -> dict[str, TaskRun]:
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize("state", ["file", "database"])
-@pytest.mark.parametrize("task_runner", ["threads", "processes"])
+@pytest.mark.parametrize(
+    ("task_runner", "state"),
+    [("threads", "file"), ("threads", "database"), ("processes", "database"), ("dask", "file")],
+)
 def test_computes_what_a_local_run_computes(tmp_path: Path, task_runner: str, state: str) -> None:
     settings = f"executor: {{name: local, prefect: {{task_runner: {task_runner}, workers: 2}}}}"
     local, prefect = (Shop(tmp_path / name, settings, state) for name in ("local", "prefect"))

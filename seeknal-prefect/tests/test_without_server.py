@@ -138,9 +138,12 @@ def test_no_server_is_one_error_that_says_what_to_do(
 def test_settings_that_can_not_be(tmp_path: Path, options: Any, message: str) -> None:
     settings = json.dumps({"name": "prefect", "prefect": options})
     shop = Shop(tmp_path, f"executor: {settings}\n")
-    with OpenProject(shop.root) as project, pytest.raises(RequestError, match=message):
-        with project.executing():
-            pass
+    with (
+        OpenProject(shop.root) as project,
+        pytest.raises(RequestError, match=message),
+        project.executing(),
+    ):
+        pass
 
 
 def test_batches_are_fair_shares_and_what_is_retried_goes_alone() -> None:

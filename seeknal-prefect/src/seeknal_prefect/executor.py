@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections import Counter, deque
@@ -17,7 +18,6 @@ from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelling, Crashed
 from prefect.task_runners import TaskRunner
-from prefect.utilities.annotations import quote
 
 from seeknal.errors import RequestError
 from seeknal.workflow import runner as core_runner
@@ -126,11 +126,11 @@ class PrefectExecutor:
         """Whether Prefect has got it."""
         runner = self._runner
         try:
-            documents = [one.to_dict() for one in batch]
+            documents = json.dumps([one.to_dict() for one in batch])
             future = self._in_flow(
                 runner.submit,
                 run_nodes.with_options(**options_of(batch)),
-                {"documents": quote(documents), "watch": self._elsewhere},
+                {"documents": documents, "watch": self._elsewhere},
             )
         except Exception as error:
             self._resolve(batch, f"{type(error).__name__}: {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -53,14 +54,15 @@ def _may_try_again(task: object, run: TaskRun, state: State[Any]) -> bool:
     log_prints=True,
     retry_condition_fn=_may_try_again,
 )
-def run_nodes(documents: Sequence[Document], watch: bool) -> list[Document] | State[Any]:
+def run_nodes(documents: str, watch: bool) -> list[Document] | State[Any]:
     """Do tasks, one after the other; a failed one fails this run, and keeps none from being done.
 
-    documents: what `Task.to_dict` gives. watch: look out for a cancelled flow run, since nobody
+    documents: a list of what `Task.to_dict` gives, as JSON: a text is what no task runner looks
+    into, and all of them hand over as it is. watch: look out for a cancelled flow run, since nobody
     else interrupts what this process computes. Returns, or fails with, what `NodeResult.to_dict`
     gives for each.
     """
-    tasks = [Task.from_dict(document) for document in documents]
+    tasks = [Task.from_dict(document) for document in json.loads(documents)]
     if watch:
         _watch_for_cancelling(tasks[0].run_id)
     results = [_do(one) for one in tasks]
