@@ -161,13 +161,11 @@ def test_batches_are_fair_shares_and_what_is_retried_goes_alone() -> None:
     assert len(fixed.take(tasks(6, retries=1), free=2)) == 1
     auto = Batching("auto", 2)
     assert len(auto.take(tasks(200), free=1)) == 1  # nothing is known yet
-    auto.note(NodeResult("n", "success", seconds=0.01))
+    auto.note([NodeResult("n", "success", seconds=0.01)], 2.01)
+    assert len(auto.take(tasks(200), free=1)) == MOST  # Prefect has taken two seconds for it
+    auto.note([NodeResult("n", "success", seconds=0.01)], 0.02)
     assert len(auto.take(tasks(200), free=1)) == 10
-    auto.note(NodeResult("n", "success", seconds=0.0))
-    for _ in range(100):
-        auto.note(NodeResult("n", "success", seconds=0.0))
-    assert len(auto.take(tasks(200), free=1)) == MOST
-    auto.note(NodeResult("n", "success", seconds=1000))
+    auto.note([NodeResult("n", "success", seconds=1000)], 1000.01)
     assert len(auto.take(tasks(200), free=1)) == 1
 
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Sequence
 from typing import Literal
 
 from seeknal.errors import RequestError
 from seeknal.workflow.task import NodeResult, Task
 
-WORTH_A_TASK = 0.1
-"""Seconds of nodes' own time beside which a Prefect task, some milliseconds, costs little."""
+AT_LEAST = 0.1
+"""Seconds of nodes' own time that make a Prefect task worth its cost on threads, milliseconds."""
+
+TIMES_ITS_COST = 3
+"""How much longer than what a Prefect task costs its nodes should take: a process takes a tenth of
+a second and more to begin one."""
 
 MOST = 50
 """Tasks that "auto" puts together at most: their results come when all are done."""
 
 
 class Batching:
-    """size: tasks at most, or "auto" for as many as make up `WORTH_A_TASK`. workers: that are busy
-    at once.
+    """size: tasks at most, or "auto" for as many as are worth a Prefect task, by what tasks and
+    Prefect have taken so far. workers: that are busy at once.
 
     What is retried goes alone, so that what has been done beside it isn't done again.
     """
@@ -29,16 +35,19 @@ class Batching:
         self._most = MOST if size == "auto" else int(size)
         self._workers = workers
         self._seconds, self._done = 0.0, 0
+        self._cost = math.inf
 
     @property
     def slots(self) -> int:
         """How many tasks are to be had at once, so that batches can be full."""
         return self._workers * self._most
 
-    def note(self, result: NodeResult) -> None:
-        """A task has been done."""
-        self._seconds += result.seconds
-        self._done += 1
+    def note(self, results: Sequence[NodeResult], seconds: float) -> None:
+        """A batch has been done. seconds: from when it was handed over to when it came back."""
+        own = sum(result.seconds for result in results)
+        self._seconds += own
+        self._done += len(results)
+        self._cost = min(self._cost, seconds - own)
 
     def take(self, waiting: deque[Task], free: int) -> list[Task]:
         """Remove the next batch from those that wait: a fair share for each of `free` workers."""
@@ -54,7 +63,8 @@ class Batching:
             return self._most
         if not self._done:
             return 1
-        return max(1, int(WORTH_A_TASK * self._done / max(self._seconds, 1e-6)))
+        worth = max(AT_LEAST, TIMES_ITS_COST * self._cost)
+        return max(1, int(worth * self._done / max(self._seconds, 1e-6)))
 
 
 def _goes_along(task: Task) -> bool:

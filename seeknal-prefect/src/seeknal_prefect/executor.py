@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, InvalidStateError
@@ -39,11 +40,13 @@ Batch = Sequence[Task]
 
 
 class Done(NamedTuple):
-    """A batch that Prefect is done with, well or not. runner: which one had it."""
+    """A batch that Prefect is done with, well or not. runner: which one had it. seconds: for how
+    long."""
 
     batch: Batch
     future: PrefectFuture[Any]
     runner: TaskRunner[Any]
+    seconds: float
 
 
 Event = Task | Done | None
@@ -81,7 +84,7 @@ class PrefectExecutor:
         self._pump = threading.Thread(target=self._work, name="seeknal-prefect", daemon=True)
         self._interrupted = self._closed = False
         if FlowRunContext.get() is None:
-            require_server(may_start=True)
+            require_server(may_start=not self._elsewhere)
 
     def submit(self, task: Task) -> Future[NodeResult]:
         if self._host is None:
@@ -124,7 +127,7 @@ class PrefectExecutor:
 
     def _send(self, batch: Batch) -> bool:
         """Whether Prefect has got it."""
-        runner = self._runner
+        runner, began = self._runner, time.monotonic()
         try:
             documents = json.dumps([one.to_dict() for one in batch])
             future = self._in_flow(
@@ -135,7 +138,9 @@ class PrefectExecutor:
         except Exception as error:
             self._resolve(batch, f"{type(error).__name__}: {error}")
             return False
-        future.add_done_callback(lambda done: self._events.put(Done(batch, done, runner)))
+        future.add_done_callback(
+            lambda done: self._events.put(Done(batch, done, runner, time.monotonic() - began))
+        )
         return True
 
     def _take(self, done: Done) -> Batch:
@@ -148,7 +153,9 @@ class PrefectExecutor:
         if isinstance(answer, BrokenExecutor) and not self._interrupted:
             return self._after_a_death(done)
         if isinstance(answer, list):
-            self._resolve(done.batch, [NodeResult.from_dict(document) for document in answer])
+            results = [NodeResult.from_dict(document) for document in answer]
+            self._batching.note(results, done.seconds)
+            self._resolve(done.batch, results)
         else:
             self._resolve(done.batch, f"{type(answer).__name__}: {answer}")
         return ()
@@ -185,7 +192,6 @@ class PrefectExecutor:
             future = self._futures.pop(one.name, None)
             if future is None:
                 continue
-            self._batching.note(result)
             self._results.append(result)
             with suppress(InvalidStateError):  # it was given up
                 future.set_result(result)

@@ -32,7 +32,8 @@ def api_url() -> str | None:
 def require_server(*, may_start: bool = False) -> None:
     """Raise NoServerError unless the API answers.
 
-    may_start: where no address is set, Prefect may start a server of its own for this process.
+    may_start: where no address is set, Prefect may start a server of its own for this process;
+    where others are to speak to it too, each of them would have its own.
     """
     if api_url() is None:
         if may_start:
