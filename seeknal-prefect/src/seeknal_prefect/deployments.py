@@ -102,6 +102,7 @@ def describe(
         flow,
         name=deployment_name,
         tags=sorted(tags or ()),
+        description=(flow.description or "").partition("\n\nArgs:")[0],
         parameters={"project_path": str(root)},
         schedules=[_schedule(schedule, timezone or load_settings(root).timezone)]
         if schedule is not None

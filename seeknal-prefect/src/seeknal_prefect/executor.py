@@ -155,6 +155,8 @@ class PrefectExecutor:
         if isinstance(answer, list):
             results = [NodeResult.from_dict(document) for document in answer]
             self._batching.note(results, done.seconds)
+            if any(result.status == "interrupted" for result in results):
+                core_runner.stop(done.batch[0].run_id)  # its worker was the first to see it
             self._resolve(done.batch, results)
         else:
             self._resolve(done.batch, f"{type(answer).__name__}: {answer}")

@@ -76,12 +76,19 @@ def run_nodes(documents: str, watch: bool) -> list[Document] | State[Any]:
 def _do(one: Task) -> NodeResult:
     logger = get_run_logger()
     result = worker.execute(one)
+    if result.status == "failed" and _is_stopped():
+        result = NodeResult.of(one, "interrupted", seconds=result.seconds)
     if result.status == "success":
         logger.info("%s: %s rows, %.2f s", one.name, f"{result.rows or 0:,}", result.seconds)
     else:
         logger.error("%s", _told(result))
         logger.debug("%s", result.detail)
     return result
+
+
+def _is_stopped() -> bool:
+    context = TaskRunContext.get()
+    return context is not None and context.task_run.flow_run_id in _stopped
 
 
 def _told(result: NodeResult) -> str:
