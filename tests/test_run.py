@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import duckdb
@@ -14,8 +15,8 @@ from seeknal.errors import ProjectError, RequestError
 from seeknal.hookspecs import hookimpl
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.reading import tables_of
-from seeknal.workflow.runner import RunRequest, run_project
-from seeknal.workflow.task import RunSummary
+from seeknal.workflow.runner import RunRequest, run_project, stop
+from seeknal.workflow.task import RunInfo, RunSummary
 
 
 @pytest.fixture
@@ -360,3 +361,75 @@ def test_the_full_log_has_the_traceback(project: Path) -> None:
     (log,) = (project / "target/logs").glob("*.log")
     assert "Traceback" in log.read_text()
     assert "KeyError: 'kaboom'" in log.read_text()
+
+
+FLAKY = """
+from pathlib import Path
+from seeknal.pipeline import transform
+
+@transform(retries={retries}, retry_delay=0.01)
+def flaky(ctx):
+    tries = Path(__file__).with_name("tries.txt")
+    count = len(tries.read_text()) if tries.exists() else 0
+    tries.write_text("x" * (count + 1))
+    if count < 2:
+        raise ValueError("not yet")
+    return ctx.duckdb.sql("SELECT 1 AS a")
+"""
+
+
+@pytest.mark.parametrize(("retries", "status"), [(0, "failed"), (1, "failed"), (2, "success")])
+def test_a_node_is_tried_as_often_as_it_says(project: Path, retries: int, status: str) -> None:
+    write(project, "seeknal/flaky.py", FLAKY.replace("{retries}", str(retries)))
+    assert run(project, select="flaky").nodes == {"transform.flaky": status}
+    assert (project / "seeknal/tries.txt").read_text() == "x" * (retries + 1)
+
+
+def test_a_timeout_stops_its_node_and_no_other(project: Path) -> None:
+    slow = "select count(*) from range(10000000000) t(x) where sin(x) > 5"
+    write(project, "seeknal/slow.sql", f"/*\n---\ntimeout: 0.3\n---\n*/\n{slow}")
+    summary = run(project)
+    assert summary.results["transform.slow"].error == (
+        "it took longer than its timeout, 0.3 seconds"
+    )
+    assert summary.results["transform.slow"].seconds < 5
+    assert summary.count("success") == 5
+
+
+def test_how_a_node_is_tried_is_nothing_of_what_it_is(project: Path) -> None:
+    run(project)
+    front = "/*\n---\nretries: 3\nretry_delay: 5\ntimeout: 60\n---\n*/\n"
+    write(project, "seeknal/daily.sql", front + (project / "seeknal/daily.sql").read_text())
+    summary = run(project)
+    assert (summary.results, summary.unchanged) == ({}, 5)
+    with OpenProject(project) as opened:
+        attempts = opened.manifest.nodes["transform.daily"].attempts
+    assert (attempts.delays, attempts.timeout) == ([5, 10, 20], 60)
+
+
+@pytest.mark.parametrize("field", ["retries: -1", "retries: 21", "retry_delay: -1", "timeout: 0"])
+def test_how_a_node_is_tried_is_checked(project: Path, field: str) -> None:
+    write(project, "seeknal/daily.sql", f"/*\n---\n{field}\n---\n*/\nselect 1 as a")
+    with pytest.raises(ProjectError, match=r"seeknal/daily\.sql:3"):
+        run(project)
+
+
+def test_a_run_can_be_stopped_by_who_began_it(project: Path) -> None:
+    write(
+        project,
+        "seeknal/slow.sql",
+        "select count(*) as n from ref('source.orders'), range(10000000000) t(x) where sin(x) > 5",
+    )
+
+    class Stopper:
+        @hookimpl
+        def seeknal_node_started(self, run: RunInfo, node_id: str) -> None:
+            if node_id == "transform.slow":
+                threading.Timer(0.3, stop, [run.run_id]).start()
+
+    with OpenProject(project) as opened:
+        opened.plugins.listen("stopper", Stopper())
+        summary = run_project(opened, RunRequest())
+    assert summary.status == "interrupted"
+    assert summary.nodes["transform.slow"] == "interrupted"
+    stop(summary.run_id)  # it is over: nothing happens

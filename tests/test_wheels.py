@@ -25,6 +25,7 @@ BROUGHT = {
     "seeknal-state-db": {("state_backend", "database")},
     "seeknal-diff-sqlglot": {("classifier", "sqlglot")},
     "seeknal-engine-duckdb": {("engine", "duckdb")},
+    "seeknal-prefect": {("executor", "prefect"), ("command", "prefect")},
 }
 
 

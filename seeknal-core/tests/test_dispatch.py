@@ -46,6 +46,9 @@ class ScriptedExecutor:
             self.running -= 1
         return NodeResult(task.node_id, "failed" if task.node_id in self.fail else "success")
 
+    def interrupt(self) -> None:
+        pass
+
     def close(self) -> None:
         if self._pool is not None:
             self._pool.shutdown()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from seeknal.dag.manifest import Attempts
 from seeknal.state.intervals import Interval, Part
 from seeknal.workflow.task import NodeResult, RunSummary, Task, label
 
@@ -35,6 +36,8 @@ DAY = Interval(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC
             "transform.x [2024-01-01, 2024-01-02)",
             ["source.y [2024-01-01, 2024-01-02)"],
             2,
+            Attempts(3, 0.5, 60),
+            ["daily"],
         ),
     ],
 )
@@ -43,6 +46,18 @@ def test_a_task_comes_back_from_json_as_it_was(task: Task) -> None:
     again = Task.from_dict(json.loads(text))
     assert json.dumps(again.to_dict()) == text
     assert (again.interval, again.parts, again.name) == (task.interval, task.parts, task.name)
+    assert (again.attempts, list(again.tags)) == (task.attempts, list(task.tags))
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        NodeResult("transform.x", "success", "s", 0.5, 3, 100, interval=DAY, part="s/a"),
+        NodeResult("transform.x", "failed", error="no", place="x.sql:3", detail="at length"),
+    ],
+)
+def test_a_result_comes_back_from_json_as_it_was(result: NodeResult) -> None:
+    assert NodeResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
 
 
 @pytest.mark.parametrize(

@@ -106,8 +106,8 @@ def transform(
     """Declare a transform that the function computes.
 
     name: the function's name by default. inputs: ids of nodes, as `transform.orders`.
-    fields: description, owner, tags, columns; and for a node that is computed interval by
-    interval schedule, timezone, start, end, incremental.
+    fields: description, owner, tags, columns; retries, retry_delay and timeout; and for a node
+    that is computed interval by interval schedule, timezone, start, end, incremental.
     """
     return _declare("transform", {"name": name, "inputs": inputs, "params": params, **fields})
 

@@ -114,7 +114,7 @@ class Database:
     # --- Building ---------------------------------------------------------------------------
 
     def build(self, job: Job) -> Built:
-        with self._connection(job) as connection:
+        with self._connection(job) as connection, _limited(connection, job.timeout):
             beside = self._storage.beside(job.snapshot)
             try:
                 if job.interval:
@@ -328,6 +328,35 @@ class Database:
 
     def close(self) -> None:
         self._database.close()
+
+
+@contextmanager
+def _limited(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
+    """Raise BuildError when what is done takes longer than so many seconds, and stop its query."""
+    if seconds is None:
+        yield
+        return
+    over, late = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        if over.wait(seconds):
+            return
+        late.set()
+        while not over.wait(0.05):  # between two statements there is nothing to interrupt
+            connection.interrupt()
+
+    watcher = threading.Thread(target=watch, name="seeknal-timeout", daemon=True)
+    watcher.start()
+    try:
+        yield
+    except Exception as error:
+        if late.is_set():
+            message = f"it took longer than its timeout, {seconds:g} seconds"
+            raise BuildError(message) from error
+        raise
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _copy(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seeknal.cli.differing import diff
-from seeknal.cli.options import AsJson, AsJsonLines, ProjectPath, Workers
+from seeknal.cli.options import AsJson, AsJsonLines, ExecutorName, ProjectPath, Workers
 from seeknal.cli.words import columns, count, on_terminal
 from seeknal.errors import RequestError, some
 from seeknal.files import make_room
@@ -49,6 +49,7 @@ def apply(
         typer.Option("--parallel/--no-parallel", help="Several nodes at once, or one by one."),
     ] = True,
     workers: Workers = None,
+    executor: ExecutorName = None,
     force: Annotated[
         bool,
         typer.Option("--force", help="Even if what it was planned against has moved since."),
@@ -71,6 +72,7 @@ def apply(
         raise RequestError("--no-parallel is one worker: leave out --workers.")
     document = EnvironmentPlan.load(plan) if plan else None
     with OpenProject(project) as opened:
+        opened.run_on(executor)
         planning = chosen_plan(opened.state, environment, document).command
         with progress_of(opened, as_json, _mend(environment, planning, force)) as progress:
             try:

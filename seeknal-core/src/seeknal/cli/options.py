@@ -30,6 +30,12 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Nodes at once.", show_default="processors")
 ]
+ExecutorName = Annotated[
+    str | None,
+    typer.Option(
+        "--executor", metavar="NAME", help="Where tasks run.", show_default="the project's"
+    ),
+]
 EnvironmentName = Annotated[str, typer.Option("--env", metavar="NAME", help="The environment.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 AsJsonLines = Annotated[

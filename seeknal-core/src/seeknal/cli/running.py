@@ -17,6 +17,7 @@ from seeknal.cli.options import (
     DryRun,
     End,
     EnvironmentName,
+    ExecutorName,
     ProjectPath,
     Select,
     Start,
@@ -41,6 +42,7 @@ def run(
         bool, typer.Option("--full-refresh", help="Compute anew even what has not changed.")
     ] = False,
     workers: Workers = None,
+    executor: ExecutorName = None,
     dry_run: DryRun = False,
     as_json: AsJsonLines = False,
 ) -> None:
@@ -54,6 +56,7 @@ def run(
     from seeknal.workflow.runner import RunRequest
 
     with OpenProject(project) as opened:
+        opened.run_on(executor)
         request = RunRequest(env, select, full_refresh, workers, start, end)
         _do(opened, request, dry_run, as_json)
 
@@ -73,6 +76,7 @@ def backfill(
         int | None, typer.Option(min=1, help="Intervals at once.", show_default="the node's")
     ] = None,
     workers: Workers = None,
+    executor: ExecutorName = None,
     dry_run: DryRun = False,
     as_json: AsJsonLines = False,
 ) -> None:
@@ -89,6 +93,7 @@ def backfill(
     from seeknal.workflow.timelines import restate as forget
 
     with OpenProject(project) as opened:
+        opened.run_on(executor)
         chosen = opened.manifest.incremental(node)
         node_id = chosen.id
         if restate and not dry_run:

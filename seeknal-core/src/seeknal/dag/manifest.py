@@ -62,6 +62,28 @@ class Incremental:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempts:
+    """How a node is tried; nothing of it changes its result.
+
+    retries: how many times more, when it has failed. delay: seconds before the first of them;
+    before each further one, twice as long. timeout: seconds that one attempt may take, None for
+    any.
+    """
+
+    retries: int = 0
+    delay: float = 1.0
+    timeout: float | None = None
+
+    @property
+    def delays(self) -> list[float]:
+        """Seconds before each retry."""
+        return [self.delay * 2**n for n in range(self.retries)]
+
+
+ONCE = Attempts()
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A source or a transform.
 
@@ -69,8 +91,9 @@ class Node:
     config: what else determines its result. Of a source `source`, `table`, `params`; of a
     transform `sql`, or `function` and `code`, which stand for a Python function and its source.
     incremental: None for what is computed whole. unique_key: columns that are declared to be
-    unique together, and not NULL. file_path: relative to the project. line: where its SQL or its
-    function begins there. extra: what a manifest says of it besides, kept as it is.
+    unique together, and not NULL. attempts: how it is tried. file_path: relative to the project.
+    line: where its SQL or its function begins there. extra: what a manifest says of it besides,
+    kept as it is.
     """
 
     id: str
@@ -82,6 +105,7 @@ class Node:
     tags: tuple[str, ...] = ()
     incremental: Incremental | None = None
     unique_key: tuple[str, ...] = ()
+    attempts: Attempts = ONCE
     file_path: str = ""
     line: int = 1
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -120,6 +144,7 @@ class Node:
             "inputs": list(self.inputs),
             "incremental": asdict(self.incremental) if self.incremental else None,
             "unique_key": list(self.unique_key),
+            "attempts": asdict(self.attempts),
             "file_path": self.file_path,
             "line": self.line,
             **self.extra,
@@ -137,6 +162,7 @@ class Node:
             tags=tuple(data.get("tags") or ()),
             incremental=Incremental(**data["incremental"]) if data.get("incremental") else None,
             unique_key=tuple(data.get("unique_key") or ()),
+            attempts=Attempts(**(data.get("attempts") or {})),
             file_path=data.get("file_path") or "",
             line=data.get("line", 1),
             extra={key: value for key, value in data.items() if key not in _FIELDS},

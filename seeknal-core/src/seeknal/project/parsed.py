@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from seeknal.dag.manifest import Node
+from seeknal.dag.manifest import Attempts, Node
 from seeknal.dag.sql_text import line_at, mentions
 from seeknal.errors import Flaw, Problem
 from seeknal.project.schema import (
@@ -129,6 +129,7 @@ def add_node(
             tags=tuple(definition.tags),
             incremental=incremental,
             unique_key=tuple(definition.unique_key),
+            attempts=Attempts(definition.retries, definition.retry_delay, definition.timeout),
             file_path=file.path,
             line=body.line,
         )

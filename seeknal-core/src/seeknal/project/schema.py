@@ -25,6 +25,8 @@ from seeknal.names import NAME, NAME_RULE
 from seeknal.yaml_text import explain
 
 KINDS = ("source", "transform")
+MOST_RETRIES = 20
+"""Delays double: more would wait for weeks."""
 
 
 class InvalidDefinitionError(Exception):
@@ -79,7 +81,10 @@ When = Annotated[str, BeforeValidator(_as_text), AfterValidator(_is_time)]
 
 
 class Definition(BaseModel):
-    """What all nodes have."""
+    """What all nodes have.
+
+    retries, retry_delay, timeout: see `seeknal.dag.manifest.Attempts`.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -97,6 +102,9 @@ class Definition(BaseModel):
     incremental: IncrementalSettings | None = None
     depends_on_past: bool = False
     unique_key: list[str] = []
+    retries: Annotated[int, Field(ge=0, le=MOST_RETRIES)] = 0
+    retry_delay: Annotated[float, Field(ge=0)] = 1
+    timeout: Annotated[float, Field(gt=0)] | None = None
 
     @model_validator(mode="before")
     @classmethod

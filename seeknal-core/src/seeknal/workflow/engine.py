@@ -43,7 +43,8 @@ class Job:
 
     interval: of a batch of an incremental node, the time to compute; None for the whole.
     function: the node's, where Python computes it. verify: to be called when all has been read
-    and before the snapshot appears; it raises when what was read is not what was meant.
+    and before the snapshot appears; it raises when what was read is not what was meant. timeout:
+    seconds after which the engine stops and raises BuildError, None for never.
     """
 
     node: Node
@@ -52,6 +53,7 @@ class Job:
     function: Callable[..., Any] | None
     verify: Callable[[], None]
     interval: Interval | None = None
+    timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,5 +22,9 @@ class Executor(Protocol):
         engine by itself.
         """
 
+    def interrupt(self) -> None:
+        """End what has been submitted as soon as that can be, from another thread. The engine of
+        the process that planned is interrupted beside it; nothing more is submitted."""
+
     def close(self) -> None:
         """Wait for what is running, and let go of everything; harmless when done twice."""

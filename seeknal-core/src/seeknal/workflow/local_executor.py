@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from seeknal.errors import RequestError
@@ -17,11 +18,23 @@ class LocalExecutor:
             raise RequestError(f"'workers' should be a whole number from 1, and not {workers!r}.")
         self.slots = workers or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="seeknal-worker")
+        self._interrupted = threading.Event()
 
     def submit(self, task: Task) -> Future[NodeResult]:
+        return self._pool.submit(self._try, task)
+
+    def _try(self, task: Task) -> NodeResult:
         from seeknal.workflow.worker import execute
 
-        return self._pool.submit(execute, task)
+        result = execute(task)
+        for delay in task.attempts.delays:
+            if result.status == "success" or self._interrupted.wait(delay):
+                break
+            result = execute(task)
+        return result
+
+    def interrupt(self) -> None:
+        self._interrupted.set()
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)

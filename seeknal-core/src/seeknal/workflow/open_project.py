@@ -73,6 +73,13 @@ class OpenProject:
         """Look at the nodes' files again when the manifest is asked for."""
         self.__dict__.pop("_loaded", None)
 
+    def run_on(self, executor: str | None) -> None:
+        """Run tasks on the executor of this name, with the options that the project has for it;
+        None for the one that it chooses."""
+        if executor:
+            choice = self.settings.executor.instead(executor)
+            self.settings = self.settings.model_copy(update={"executor": choice})
+
     @property
     def manifest(self) -> Manifest:
         return self._loaded.manifest

@@ -464,6 +464,8 @@ class _Planner:
             snapshot=snapshot,
             inputs={i: self._snapshots[i] for i in node.inputs},
             parts={i: self._parts[i] for i in node.inputs if i in self._parts},
+            attempts=node.attempts,
+            tags=node.tags,
             **more,  # type: ignore[arg-type]
         )
 

@@ -255,6 +255,7 @@ def _work(
     recorder = Recorder(project.state, run, plan)
     unrecorded: list[Task | NodeResult] = []
     due = time.monotonic()
+    _at_work[run.run_id] = dispatcher
     with _signals_stop(dispatcher):
         dispatcher.start()
         while not dispatcher.finished:
@@ -262,6 +263,7 @@ def _work(
             if STOP in batch:
                 dispatcher.stop()
                 project.engine.interrupt()
+                executor.interrupt()
             happened = [event for event in batch if event is not STOP]
             results.update({e.task: e for e in happened if isinstance(e, NodeResult)})
             _tell(happened, project.plugins.emit, run)
@@ -271,6 +273,17 @@ def _work(
                 recorder.record(unrecorded)
                 unrecorded = []
                 due = time.monotonic() + RECORD_EVERY
+    del _at_work[run.run_id]
+
+
+_at_work: dict[str, Dispatcher] = {}
+
+
+def stop(run_id: str) -> None:
+    """Stop a run of this process in order, as SIGINT does; harmless when it is over."""
+    dispatcher = _at_work.get(run_id)
+    if dispatcher:
+        dispatcher.ask_to_stop()
 
 
 @contextmanager

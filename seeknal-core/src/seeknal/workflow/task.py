@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
+from seeknal.dag.manifest import ONCE, Attempts
 from seeknal.state.intervals import Interval, Part
 
 
@@ -22,6 +23,7 @@ class Task:
     parts: for inputs that are incremental, what they hold. content: of a source, the version of
     the data that was planned with. interval: None for the whole. needs: names of the tasks that
     must be done before. at_once: how many tasks of its node may run at once, None for any number.
+    attempts, tags: the node's.
     """
 
     project_path: str
@@ -36,6 +38,8 @@ class Task:
     name: str = ""
     needs: Sequence[str] = ()
     at_once: int | None = None
+    attempts: Attempts = ONCE
+    tags: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -61,7 +65,8 @@ class Task:
             node_id: [Part(read(start), read(end), name) for start, end, name in found]
             for node_id, found in data.get("parts", {}).items()
         }
-        made = cls(**{**data, "interval": None, "parts": parts})
+        attempts = Attempts(**data.get("attempts", {}))
+        made = cls(**{**data, "interval": None, "parts": parts, "attempts": attempts})
         return replace(made, interval=Interval(*map(read, interval))) if interval else made
 
 
@@ -94,6 +99,20 @@ class NodeResult:
     def __post_init__(self) -> None:
         if not self.task:
             object.__setattr__(self, "task", self.node_id)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {
+            **asdict(self),
+            "interval": self.interval and [time.isoformat() for time in self.interval],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """From what `to_dict` has made."""
+        interval = data.get("interval")
+        read = Interval(*map(datetime.fromisoformat, interval)) if interval else None
+        return cls(**{**data, "interval": read})
 
     @classmethod
     def of(cls, task: Task, status: str, **facts: Any) -> Self:

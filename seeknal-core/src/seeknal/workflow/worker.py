@@ -1,6 +1,6 @@
 """Where a task is done: in a thread of the process that planned it, or anywhere else.
 
-A task says which project it belongs to. A process opens each project once and keeps it open.
+A task says which project it belongs to. A process opens each project once a run and keeps it open.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.task import NodeResult, Task
 
 _open: dict[str, OpenProject] = {}
+_opened_for: dict[str, str] = {}
+"""By project, the run that it was opened for: its files may be others in the next."""
 _served: set[str] = set()
 _opening = threading.Lock()
 
@@ -32,13 +34,16 @@ def serving(project: OpenProject) -> Iterator[None]:
     Whoever opened it flushes its engine, too, for many tasks at a time.
     """
     key = str(project.root)
-    _open[key] = project
-    _served.add(key)
+    with _opening:
+        _open[key] = project
+        _opened_for.pop(key, None)
+        _served.add(key)
     try:
         yield
     finally:
-        _served.discard(key)
-        del _open[key]
+        with _opening:
+            _served.discard(key)
+            del _open[key]
 
 
 def execute(task: Task) -> NodeResult:
@@ -46,7 +51,7 @@ def execute(task: Task) -> NodeResult:
     started = time.perf_counter()
     node: Node | None = None
     try:
-        project = _project(task.project_path)
+        project = _project(task)
         node = project.manifest.node(task.node_id)
         built = _build(project, node, task)
         if task.project_path not in _served:
@@ -70,11 +75,21 @@ def execute(task: Task) -> NodeResult:
     )
 
 
-def _project(path: str) -> OpenProject:
+def _project(task: Task) -> OpenProject:
+    path = task.project_path
     with _opening:
-        if path not in _open:
+        if path not in _served and _opened_for.get(path) != task.run_id:
             _open[path] = OpenProject(path)
+            _opened_for[path] = task.run_id
         return _open[path]
+
+
+def interrupt(run_id: str) -> None:
+    """Stop what this process computes for a run, where it has opened the project for it."""
+    with _opening:
+        for path, opened_for in _opened_for.items():
+            if opened_for == run_id and path not in _served:
+                _open[path].engine.interrupt()
 
 
 def _build(project: OpenProject, node: Node, task: Task) -> Built:
@@ -92,6 +107,7 @@ def _build(project: OpenProject, node: Node, task: Task) -> Built:
             function=load_function(project.root, node) if "function" in node.config else None,
             verify=verify,
             interval=task.interval,
+            timeout=task.attempts.timeout,
         )
     )
 

@@ -1,0 +1,155 @@
+"""The Prefect task that does tasks of Seeknal, wherever a task runner puts it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextvars import copy_context
+from typing import Any
+from uuid import UUID
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
+from prefect.states import Failed
+
+from seeknal.workflow import worker
+from seeknal.workflow.task import NodeResult, Task
+
+Document = dict[str, Any]
+"""A task, or a result, as JSON holds it."""
+
+
+class Answer(list[Document]):
+    """Documents of results: what Prefect logs of a failed state shall not repeat them."""
+
+    def __repr__(self) -> str:
+        return f"{len(self)} of seeknal's results"
+
+
+LOOK_EVERY = 2.0
+"""Seconds between two looks of a worker at whether its flow run was cancelled."""
+
+_stopped: set[UUID] = set()
+"""Flow runs of which nothing more is to be tried here."""
+
+
+def stop_trying(flow_run_id: UUID) -> None:
+    """Let no task of a flow run be tried again in this process."""
+    _stopped.add(flow_run_id)
+
+
+def _may_try_again(task: object, run: TaskRun, state: State[Any]) -> bool:
+    return run.flow_run_id not in _stopped
+
+
+@task(
+    name="seeknal-node",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    log_prints=True,
+    retry_condition_fn=_may_try_again,
+)
+def run_nodes(documents: str, watch: bool) -> list[Document] | State[Any]:
+    """Do tasks, one after the other; a failed one fails this run, and keeps none from being done.
+
+    documents: a list of what `Task.to_dict` gives, as JSON: a text is what no task runner looks
+    into, and all of them hand over as it is. watch: look out for a cancelled flow run, since nobody
+    else interrupts what this process computes. Returns, or fails with, what `NodeResult.to_dict`
+    gives for each.
+    """
+    tasks = [Task.from_dict(document) for document in json.loads(documents)]
+    if watch:
+        _watch_for_cancelling(tasks[0].run_id)
+    results = [_do(one) for one in tasks]
+    answer = Answer(result.to_dict() for result in results)
+    failed = [result for result in results if result.status != "success"]
+    if failed:
+        return Failed(message="\n".join(map(_told, failed)), data=answer)
+    return answer
+
+
+def _do(one: Task) -> NodeResult:
+    logger = get_run_logger()
+    result = worker.execute(one)
+    if result.status == "failed" and _is_stopped():
+        result = NodeResult.of(one, "interrupted", seconds=result.seconds)
+    if result.status == "success":
+        logger.info("%s: %s rows, %.2f s", one.name, f"{result.rows or 0:,}", result.seconds)
+    else:
+        logger.error("%s", _told(result))
+        logger.debug("%s", result.detail)
+    return result
+
+
+def _is_stopped() -> bool:
+    context = TaskRunContext.get()
+    return context is not None and context.task_run.flow_run_id in _stopped
+
+
+def _told(result: NodeResult) -> str:
+    place = f" ({result.place})" if result.place else ""
+    return f"{result.task} {result.status}{place}: {result.error or ''}".rstrip(": ")
+
+
+# --- Cancelling, seen from a worker ---------------------------------------------------------
+
+_watched: set[UUID] = set()
+_watching = threading.Lock()
+
+
+def _watch_for_cancelling(run_id: str) -> None:
+    """Interrupt what this process computes for a run when its flow run is cancelled."""
+    context = TaskRunContext.get()
+    flow_run_id = context.task_run.flow_run_id if context else None
+    if flow_run_id is None:
+        return
+    with _watching:
+        if flow_run_id in _watched:
+            return
+        _watched.add(flow_run_id)
+    look_out = copy_context()
+    threading.Thread(
+        target=look_out.run, args=(_look_out, flow_run_id, run_id), daemon=True
+    ).start()
+
+
+def _look_out(flow_run_id: UUID, run_id: str) -> None:
+    for state in states_of(flow_run_id, LOOK_EVERY):
+        if state.is_cancelling() or state.is_cancelled():
+            stop_trying(flow_run_id)
+            worker.interrupt(run_id)
+            return
+        if state.is_final():
+            with _watching:
+                _watched.discard(flow_run_id)
+            return
+
+
+def states_of(flow_run_id: UUID, seconds: float) -> Any:
+    """The state of a flow run, every so many seconds; while no server answers, none."""
+    with get_client(sync_client=True) as client:
+        while True:
+            time.sleep(seconds)
+            try:
+                state = client.read_flow_run(flow_run_id).state
+            except Exception:
+                continue
+            if state is not None:
+                yield state
+
+
+def options_of(tasks: Sequence[Task]) -> Mapping[str, Any]:
+    """What a Prefect task that does these is called, and how it is tried."""
+    first = tasks[0]
+    more = f" and {len(tasks) - 1} more" if len(tasks) > 1 else ""
+    return {
+        "task_run_name": f"{first.name}{more}".replace("{", "{{").replace("}", "}}"),
+        "tags": {tag for one in tasks for tag in one.tags},
+        "retries": first.attempts.retries,
+        "retry_delay_seconds": first.attempts.delays or None,
+    }
