@@ -383,6 +383,19 @@ def test_a_rollback_takes_back_intervals_too(live: Shop, restated: bool) -> None
     assert live.query(together) == after
 
 
+def test_a_start_that_is_moved_moves_what_is_shown(live: Shop) -> None:
+    live.write("seeknal/events.sql", INCREMENTAL)
+    live.run()
+    assert live.query("SELECT count(*) FROM events") == [(3,)]
+    live.write("seeknal/events.sql", INCREMENTAL.replace("start: 2024-01-01", "start: 2024-01-02"))
+    assert actions(live.plan("dev"))["events"] == "reuse"
+    assert live.run().count("success") == 0
+    assert live.query("SELECT count(*) FROM events") == [(2,)]
+    live.write("seeknal/events.sql", INCREMENTAL)
+    assert live.run().count("success") == 0
+    assert live.query("SELECT count(*) FROM events") == [(3,)]
+
+
 def test_promoting_is_refused_when_production_has_gained_intervals(live: Shop) -> None:
     live.write("seeknal/events.sql", INCREMENTAL)
     live.run(end="2024-01-01")

@@ -70,6 +70,20 @@ def test_show_draws_a_bar_a_node_and_names_the_gaps(seeknal: Seeknal) -> None:
     assert "more_days" not in seeknal("intervals", "show", "--node", "days")
 
 
+def test_show_tells_what_is_shown_where_that_is_something_else(seeknal: Seeknal) -> None:
+    seeknal("run", "--end", "2024-01-10", "--select", "days")
+    edited = NODE.format(timezone="UTC", value=2)
+    (seeknal.root / "seeknal/days.sql").write_text(edited)
+    assert seeknal("intervals", "show", "--node", "days").splitlines()[2:] == [
+        "  [2024-01-01, 2024-02-01)",
+        "  pending: [2024-01-01, 2024-02-01)",
+        "  shown until the next run: [2024-01-01, 2024-01-11)",
+    ]
+    (days,) = json.loads(seeknal("intervals", "show", "--node", "days", "--json"))
+    assert days["completed"] == []
+    assert len(days["shown"]) == 1
+
+
 def test_pending_lists_what_a_run_would_compute(seeknal: Seeknal) -> None:
     seeknal("run", "--select", "days")
     said = seeknal("intervals", "pending", "--schedule", "@daily", "--end", "2024-01-03")

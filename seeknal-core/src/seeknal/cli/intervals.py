@@ -158,7 +158,14 @@ def _drawn(line: Timeline) -> str:
     text = f"{header}\n  {_bar(line)}  {held:,} of {count(len(line.due), 'interval')}, {percent}"
     span = _label_of(first, last, line.timing.timezone)
     gaps = [_label_of(g.start, g.end, line.timing.timezone) for g in _gaps(line)]
-    return f"{text}\n  {span}" + (f"\n  pending: {some(gaps)}" if gaps else "")
+    text += f"\n  {span}" + (f"\n  pending: {some(gaps)}" if gaps else "")
+    if line.shown != line.held:
+        text += f"\n  shown until the next run: {_shown(line)}"
+    return text
+
+
+def _shown(line: Timeline) -> str:
+    return _ranges(line.shown, line.timing.timezone) if line.shown else "nothing"
 
 
 def _bar(line: Timeline) -> str:
@@ -186,6 +193,7 @@ def _facts(line: Timeline) -> dict[str, Any]:
         "schedule": line.timing.schedule,
         "timezone": line.timing.timezone,
         "completed": _times(line.held),
+        "shown": _times(line.shown),
         "missing": _times(_gaps(line)),
         "due": len(line.due),
         "pending": len(line.pending),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from seeknal.dag.manifest import Incremental, Node
@@ -19,6 +21,27 @@ from seeknal.workflow.intervals import (
     tick_before,
 )
 from seeknal.workflow.scheduler import Scheduler
+from seeknal.workflow.task import Task
+
+
+@dataclass(slots=True)
+class Batches:
+    """What is to be computed of an incremental node, sorted. holds: what it will hold then."""
+
+    intervals: list[Interval]
+    tasks: list[Task]
+    holds: IntervalSet
+
+    def overlapping(self, interval: Interval) -> list[str]:
+        """Names of the tasks that compute any of this time."""
+        first = bisect_left(self.intervals, interval.start, key=lambda batch: batch.end)
+        names = []
+        for batch, task in zip(self.intervals[first:], self.tasks[first:], strict=True):
+            if batch.start >= interval.end:
+                break
+            if batch.end > interval.start:
+                names.append(task.name)
+        return names
 
 
 def due(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 from seeknal.dag.diff import BY_COLUMN
@@ -24,13 +23,14 @@ from seeknal.errors import BuildError, RequestError
 from seeknal.project.source_files import ContentVersions, files_of, reads_files
 from seeknal.state.intervals import Interval, Part
 from seeknal.state.records import Environment
-from seeknal.workflow.batches import due, in_batches, limits, to_compute
+from seeknal.workflow.batches import Batches, due, in_batches, limits, to_compute
 from seeknal.workflow.engine import Engine, Snapshot
 from seeknal.workflow.holdings import absent, overlaid, within
 from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.scheduler import Scheduler
 from seeknal.workflow.standing import Standing, is_spared
 from seeknal.workflow.task import Task, label
+from seeknal.workflow.view import View, begins_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,90 +97,38 @@ def make_plan(
     standing: Standing | None = None,
 ) -> Plan:
     """Compare an environment with a manifest. standing: of these two, if there is one already."""
-    shown = _Shown(environment, manifest, given, standing)
-    return _Planner(manifest, environment, given, shown).plan()
+    standing = standing or _standing(manifest, environment, given)
+    return _Planner(manifest, environment, given, standing).plan()
 
 
-def _begins_as(environment: Environment, base: Environment) -> bool:
-    """Whether an environment shows what its base does, and nothing of its own."""
-    same = environment.pointers == base.pointers and environment.addresses == base.addresses
-    return same and environment.definitions == base.definitions
-
-
-@dataclass(slots=True)
-class _Batches:
-    """What is to be computed of an incremental node, sorted. holds: what it will hold then."""
-
-    intervals: list[Interval]
-    tasks: list[Task]
-    holds: IntervalSet
-
-    def overlapping(self, interval: Interval) -> list[str]:
-        """Names of the tasks that compute any of this time."""
-        first = bisect_left(self.intervals, interval.start, key=lambda batch: batch.end)
-        names = []
-        for batch, task in zip(self.intervals[first:], self.tasks[first:], strict=True):
-            if batch.start >= interval.end:
-                break
-            if batch.end > interval.start:
-                names.append(task.name)
-        return names
-
-
-class _Shown:
-    """An environment, as far as what it shows may be shown again.
-
-    moved: nodes that come to something else than it shows for another reason than that something
-    was edited.
-    """
-
-    def __init__(
-        self,
-        environment: Environment,
-        manifest: Manifest,
-        given: Circumstances,
-        standing: Standing | None = None,
-    ) -> None:
-        self.pointers = environment.pointers
-        self.standing = standing or Standing(manifest, environment, given.judge, given.impact)
-        self.moved: set[str] = set()
-        self._manifest, self._given = manifest, given
-
-    def snapshot(self, node_id: str) -> str:
-        """Of which snapshot it shows something; empty for none."""
-        return snapshot_of(self.pointers.get(node_id, ""))
-
-    @cached_property
-    def there(self) -> Mapping[str, str]:
-        """Pointers of the selected nodes that are computed whole, and whose snapshot is still
-        there."""
-        shown = [
-            Snapshot(i, self.pointers[i])
-            for i, node in self._manifest.nodes.items()
-            if i in self.pointers and i in self._given.selected and not node.incremental
-        ]
-        return {s.node_id: s.id for s in self._given.engine.existing(shown)}
+def _standing(manifest: Manifest, environment: Environment, given: Circumstances) -> Standing:
+    return Standing(manifest, environment, given.judge, given.impact)
 
 
 class _Planner:
     """Goes through the nodes, each behind its inputs."""
 
     def __init__(
-        self, manifest: Manifest, environment: Environment, given: Circumstances, own: _Shown
+        self,
+        manifest: Manifest,
+        environment: Environment,
+        given: Circumstances,
+        standing: Standing,
     ) -> None:
         self._manifest, self._environment, self._given = manifest, environment, given
-        self._own, self._standing = own, own.standing
-        self._base = given.base
+        self._standing, self._base = standing, given.base
+        self._own = View(environment, manifest, given.selected, given.engine, standing)
         self._views = [self._own]
-        if self._base and not _begins_as(environment, self._base):
-            self._views.append(_Shown(self._base, manifest, given))
+        if self._base and not begins_as(environment, self._base):
+            of_base = _standing(manifest, self._base, given)
+            self._views.append(View(self._base, manifest, given.selected, given.engine, of_base))
         self._snapshots: dict[str, str] = {}
         """Of each node, what is read of it in this run: empty where that isn't known yet."""
         self._versions: dict[str, str] = {}
         """The same, with what incremental ones hold."""
         self._parts: dict[str, Sequence[Part]] = {}
         self._adopted: dict[str, Sequence[Part]] = {}
-        self._batches: dict[str, _Batches] = {}
+        self._batches: dict[str, Batches] = {}
         self._tasks: list[Task] = []
         self._whole: dict[str, Task] = {}
         self._waiting: dict[str, str] = {}
@@ -262,7 +210,7 @@ class _Planner:
         self._snapshots[node_id] = snapshot
         self._parts[node_id] = parts
         self._versions[node_id] = version_of_parts(snapshot, parts)
-        self._batches[node_id] = _Batches([], [], IntervalSet(parts))
+        self._batches[node_id] = Batches([], [], IntervalSet(parts))
 
     def _refuse_missing_inputs(self, node: Node) -> None:
         missing = [i for i in node.inputs if i not in self._snapshots and i not in self._waiting]
@@ -424,7 +372,7 @@ class _Planner:
         refresh = self._standing.refresh(node.id)
         return snapshot_id(node, versions, self._content(node), refresh)
 
-    def _stands(self, view: _Shown, node: Node, address: str) -> bool:
+    def _stands(self, view: View, node: Node, address: str) -> bool:
         """Whether computing it at this address would only give again what is shown there."""
         if not address or not self._is_asked_as_in(view, node):
             return False
@@ -432,11 +380,11 @@ class _Planner:
             return True
         return self._is_as_before(view, node) and is_spared(view.standing.effects.get(node.id))
 
-    def _is_asked_as_in(self, view: _Shown, node: Node) -> bool:
+    def _is_asked_as_in(self, view: View, node: Node) -> bool:
         """Whether nobody asked one of two environments alone to compute a node anew."""
         return self._standing.refresh(node.id) == view.standing.refresh(node.id)
 
-    def _is_as_before(self, view: _Shown, node: Node) -> bool:
+    def _is_as_before(self, view: View, node: Node) -> bool:
         """Whether it would come to what is shown there if nothing had been edited."""
         before = view.standing.before(node.id)
         if before is None or any(i in view.moved for i in before.inputs):

@@ -100,7 +100,7 @@ def complete(
     fresh = {line.node.id: line for line in lines if named[line.node.id] - line.held}
     state, run_id = project.state, new_run_id()
     with state.transaction():
-        snapshots = _own_snapshots(project, environment, fresh, run_id)
+        snapshots = _own_snapshots(project, environment, fresh, run_id, "mark as complete")
         for node_id, snapshot in snapshots.items():
             for start, end in named[node_id] - fresh[node_id].held:
                 state.add_completed_interval(run_id, node_id, start, end, snapshot=snapshot)
@@ -227,19 +227,23 @@ def _forget(
     state, run_id = project.state, new_run_id()
     concerned = {node_id: lines[node_id] for node_id in gone}
     with state.transaction():
-        snapshots = _own_snapshots(project, environment, concerned, run_id)
+        snapshots = _own_snapshots(project, environment, concerned, run_id, "restate")
         for node_id, forgotten in gone.items():
             for start, end in forgotten:
                 state.remove_intervals(node_id, snapshots[node_id], start, end)
 
 
 def _own_snapshots(
-    project: OpenProject, environment: str, lines: Mapping[str, Timeline], run_id: str
+    project: OpenProject,
+    environment: str,
+    lines: Mapping[str, Timeline],
+    run_id: str,
+    what: str,
 ) -> dict[str, str]:
     """Give an environment snapshots of its own, by node, that hold the same: what is changed there
     by hand is changed for nobody else, nor in what it showed before.
 
-    Records a run under which the change can be made.
+    Records a run under which the change can be made. what: for people, the change.
     """
     state = project.state
     before = _environment(project, environment)
@@ -279,7 +283,7 @@ def _own_snapshots(
         definitions=definitions,
         addresses=addresses,
     )
-    save(state, before, after, f"intervals {run_id}", project.settings.retention.revisions)
+    save(state, before, after, what, project.settings.retention.revisions)
     return own
 
 
