@@ -77,7 +77,7 @@ def test_show_tells_what_is_shown_where_that_is_something_else(seeknal: Seeknal)
     assert seeknal("intervals", "show", "--node", "days").splitlines()[2:] == [
         "  [2024-01-01, 2024-02-01)",
         "  pending: [2024-01-01, 2024-02-01)",
-        "  shown until the next run: [2024-01-01, 2024-01-11)",
+        "  shown until the next run: [2024-01-01, 2024-01-11), of another version of the node",
     ]
     (days,) = json.loads(seeknal("intervals", "show", "--node", "days", "--json"))
     assert days["completed"] == []

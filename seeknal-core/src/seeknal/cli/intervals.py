@@ -159,8 +159,9 @@ def _drawn(line: Timeline) -> str:
     span = _label_of(first, last, line.timing.timezone)
     gaps = [_label_of(g.start, g.end, line.timing.timezone) for g in _gaps(line)]
     text += f"\n  {span}" + (f"\n  pending: {some(gaps)}" if gaps else "")
-    if line.shown != line.held:
-        text += f"\n  shown until the next run: {_shown(line)}"
+    if line.shows_other or line.shown != line.held:
+        other = ", of another version of the node" if line.shows_other else ""
+        text += f"\n  shown until the next run: {_shown(line)}{other}"
     return text
 
 

@@ -29,8 +29,8 @@ class Timeline:
     """Of one incremental node.
 
     snapshot: the id of what a run of its present definition writes. held: what that holds. shown:
-    what the environment shows, of this definition or of an older one. due: the intervals that it
-    should hold by now. pending: those of them that it does not.
+    what the environment shows. shows_other: whether it shows that of another snapshot. due: the
+    intervals that it should hold by now. pending: those of them that it does not.
     """
 
     node: Node
@@ -38,6 +38,7 @@ class Timeline:
     snapshot: str
     held: IntervalSet
     shown: IntervalSet
+    shows_other: bool
     due: Sequence[Interval]
     pending: Sequence[Interval]
 
@@ -73,8 +74,7 @@ def timelines(
         snapshot = standing.incremental_snapshot(node)
         held = IntervalSet(project.state.get_completed_intervals(node.id, snapshot))
         pointer = found.pointers.get(node.id, "")
-        is_shown = is_incremental(pointer)
-        seen = IntervalSet(shown(project.state, node.id, pointer) if is_shown else ())
+        parts = shown(project.state, node.id, pointer) if is_incremental(pointer) else ()
         if schedule:
             timing = replace(timing, schedule=schedule, scheduler=project.settings.scheduler.name)
         cut = replace(node, incremental=timing)
@@ -82,7 +82,18 @@ def timelines(
         scheduler = project.scheduler(timing.scheduler)
         intervals = due(cut, scheduler, now, bounds, held) if begins else []
         pending = list(not_contained(intervals, held))
-        lines.append(Timeline(node, timing, snapshot, held, seen, intervals, pending))
+        lines.append(
+            Timeline(
+                node,
+                timing,
+                snapshot,
+                held,
+                shown=IntervalSet(parts),
+                shows_other=snapshot_of(pointer) not in ("", snapshot),
+                due=intervals,
+                pending=pending,
+            )
+        )
     return lines
 
 
