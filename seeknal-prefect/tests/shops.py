@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from seeknal.workflow.holdings import shown
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.reading import tables_of
 from seeknal.workflow.runner import RunRequest, run_project
@@ -63,7 +64,7 @@ class Shop:
         """What `transform.daily` holds, with the names of its parts."""
         with OpenProject(self.root) as project:
             pointer = project.environment("prod").pointers["transform.daily"]
-            return list(project.state.get_parts("transform.daily", pointer))
+            return list(shown(project.state, "transform.daily", pointer))
 
     @property
     def stored(self) -> dict[str, str]:

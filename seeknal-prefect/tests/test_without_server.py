@@ -190,7 +190,8 @@ def test_results_of_nodes_are_summed_up_and_can_be_sent() -> None:
 
     timing = Incremental("@daily", "day")
     node = Node("t.x", incremental=timing)
-    line = Timeline(node, timing, "s", IntervalSet([days[0]]), days, days[1:])
+    held = IntervalSet([days[0]])
+    line = Timeline(node, timing, "s", held, held, False, days, days[1:])
     by_day = of_intervals([*days, Interval(days[2].end, days[2].end + timedelta(1))], line, done)
     assert [r.exit_code for r in by_day.values()] == [0, 1, 1]
     assert next(iter(by_day)) == "[2024-01-01, 2024-01-02)"

@@ -47,6 +47,7 @@ def test_records_are_where_people_look_for_them(backend: FileBackend, state: Pat
     assert set(files(state)) == {
         "about/schema.json",
         "environments/dev.json",
+        "holdings/a/s-1.json",
         "intervals/a/s/2024-01.json",
         "intervals/a/s/2024-02.json",
         "intervals/b/s/2024-01.json",

@@ -3,6 +3,7 @@
 runs/<run>.json
 nodes/<run>/<node>.json
 intervals/<node>/<snapshot>/<month>.json
+holdings/<node>/<pointer>.json
 environments/<name>.json
 revisions/<environment>/<number>.json
 locks/<name>.json

@@ -98,7 +98,7 @@ def zone_named(timezone: str) -> ZoneInfo:
         zones = available_timezones()
         wanted = str(timezone)
         same = [name for name in zones if name.lower() == wanted.lower()]
-        hint = did_you_mean(same[0] if same else wanted, zones)
+        hint = f" Did you mean '{same[0]}'?" if same else did_you_mean(wanted, zones)
         raise RequestError(
             f"There is no timezone {timezone!r}.{hint} Name one as in 'UTC' or 'Europe/Berlin'."
         ) from None
