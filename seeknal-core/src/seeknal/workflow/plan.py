@@ -15,7 +15,6 @@ from seeknal.dag.fingerprint import (
     snapshot_id,
     snapshot_of,
     version_of,
-    version_of_parts,
 )
 from seeknal.dag.judge import Judge
 from seeknal.dag.manifest import Manifest, Node, reach
@@ -128,6 +127,8 @@ class _Planner:
         """The same, with what incremental ones hold."""
         self._parts: dict[str, Sequence[Part]] = {}
         self._adopted: dict[str, Sequence[Part]] = {}
+        self._pins: dict[str, str] = {}
+        """Of incremental nodes, the pointers to what is read of them."""
         self._batches: dict[str, Batches] = {}
         self._tasks: list[Task] = []
         self._whole: dict[str, Task] = {}
@@ -156,7 +157,7 @@ class _Planner:
         wanted = [Snapshot(i, task.snapshot) for i, task in self._whole.items() if task.snapshot]
         there = {snapshot.node_id for snapshot in self._given.engine.existing(wanted)}
         tasks = tuple(t for t in self._tasks if t.interval or t.node_id not in there)
-        pointers, pins = self._environment.pointers, self._pins()
+        pointers, pins = self._environment.pointers, {**self._snapshots, **self._pins}
         done = [*self._ready, *(i for i in self._whole if i in there)]
         done.sort(key=self._manifest.positions.__getitem__)
         selected, left = self._given.selected, set(self._left)
@@ -205,12 +206,14 @@ class _Planner:
         address = "" if reads_files(node) else self._address(node)
         return address if self._stands(self._own, node, address) else ""
 
-    def _hold(self, node_id: str, snapshot: str, parts: Sequence[Part]) -> None:
-        """Read these parts of a snapshot in this run."""
+    def _hold(self, node_id: str, snapshot: str, parts: Sequence[Part]) -> str:
+        """Read these parts of a snapshot in this run. Returns the pointer to them."""
+        pointer = self._pins[node_id] = pointer_to(snapshot, parts)
         self._snapshots[node_id] = snapshot
         self._parts[node_id] = parts
-        self._versions[node_id] = version_of_parts(snapshot, parts)
+        self._versions[node_id] = version_of(pointer)
         self._batches[node_id] = Batches([], [], IntervalSet(parts))
+        return pointer
 
     def _refuse_missing_inputs(self, node: Node) -> None:
         missing = [i for i in node.inputs if i not in self._snapshots and i not in self._waiting]
@@ -272,9 +275,9 @@ class _Planner:
         there = within(held, IntervalSet(possible) - IntervalSet(wanted))
         self._adopted[node.id] = list(absent(there, shown))
         parts = overlaid(within(shown, IntervalSet([limits(node)])), self._adopted[node.id])
-        self._hold(node.id, snapshot, parts)
+        pointer = self._hold(node.id, snapshot, parts)
         for view in self._views:
-            if wanted or pointer_to(snapshot, parts) != view.pointers.get(node.id):
+            if wanted or pointer != view.pointers.get(node.id):
                 view.moved.add(node.id)
         if wanted:
             self._versions[node.id] = ""
@@ -395,13 +398,6 @@ class _Planner:
         refresh = view.standing.refresh(node.id)
         address = snapshot_id(before, versions, self._content(before), refresh)
         return view.standing.address(node.id) == address
-
-    def _pins(self) -> dict[str, str]:
-        """The pointers to what is read of each node."""
-        pins = dict(self._snapshots)
-        for node_id, parts in self._parts.items():
-            pins[node_id] = pointer_to(self._snapshots[node_id], parts)
-        return pins
 
     def _task(self, node: Node, snapshot: str, **more: object) -> Task:
         return Task(
