@@ -23,6 +23,7 @@ from pathlib import Path
 import seeknal_engine_duckdb.engine  # noqa: F401  so that children begin with the work
 import seeknal_state_db.backend
 import seeknal_state_file.backend  # noqa: F401
+from seeknal.dag.fingerprint import is_incremental
 from seeknal.state.documents import DocumentBackend
 from seeknal.workflow import applying, cleaning, promoting
 from seeknal.workflow.cleaning import clean_up
@@ -36,8 +37,20 @@ LEASE_MS = 300
 KILLS = 4
 """Of one command, before it is left to end."""
 
-Values = dict[str, int]
-"""What each node shows: the sum of its rows."""
+DAYS = 4
+INCREMENTAL = """\
+/*
+---
+schedule: "@daily"
+start: 2024-01-01
+end: 2024-01-{last:02}
+incremental: {{{{time_column: day}}}}
+---
+*/
+{query} where day >= {{{{{{{{ start }}}}}}}} and day < {{{{{{{{ end }}}}}}}}"""
+
+Values = dict[str, tuple[int, int]]
+"""What each node shows: the sum of its rows, and how many there are."""
 
 
 def main(root: Path, state: str, seed: int, rounds: int) -> None:
@@ -51,17 +64,17 @@ class Killer:
     def __init__(self, root: Path, state: str, pick: random.Random) -> None:
         self.root, self.state, self.pick = root, state, pick
         self.steps = dict.fromkeys(NODES, 0)
+        self.days = DAYS
+        """How many of them n3, and what is made from it, shows."""
         self.shown: dict[str, Values] = {}
         self.moves: list[Values] = []
         """What prod showed after each of its revisions."""
         self.killed = 0
         (root / "seeknal").mkdir(parents=True)
-        (root / "data.csv").write_text("x\n" + "\n".join(map(str, range(ROWS))) + "\n")
+        lines = [f"{x},2024-01-{1 + x % DAYS:02}" for x in range(ROWS)]
+        (root / "data.csv").write_text("\n".join(["x,day", *lines]) + "\n")
         for name in NODES:
-            above = "source.n0" if name == "n1" else f"transform.n{int(name[1]) - 1}"
-            (root / f"seeknal/{name}.sql").write_text(
-                f"select x + {{{{ params.{name} }}}} as x from ref('{above}')"
-            )
+            (root / f"seeknal/{name}.sql").write_text(query_of(name))
         (root / "seeknal/n0.yml").write_text(
             "kind: source\nname: n0\nsource: csv\ntable: data.csv\n"
         )
@@ -79,6 +92,7 @@ class Killer:
     def one_round(self) -> None:
         for name in self.pick.sample(NODES, self.pick.randint(1, 3)):
             self.steps[name] += 1
+        self.days = self.pick.randint(1, DAYS)
         self.write_settings()
         self.survive(lambda: self.plan("dev"), {})
         self.survive(lambda: self.apply("dev"), {"dev": self.values()})
@@ -159,20 +173,22 @@ class Killer:
         with OpenProject(self.root) as project:
             for name, before in self.shown.items():
                 tables = tables_of(project, name)
-                assert project.engine.existing(tables.values()) == set(tables.values()), name
+                whole = {table for table in tables.values() if not is_incremental(table.id)}
+                assert project.engine.existing(whole) == whole, name
                 found = {}
                 for node in NODES:
                     sql = f"select sum(x)::bigint, count(*) from transform.{node}"
-                    ((found[node], rows),) = project.engine.query(sql, tables).rows
-                    assert rows == ROWS, (name, node, rows)
+                    (found[node],) = project.engine.query(sql, tables).rows
                 assert found in (before, leads_to.get(name, before)), (name, found, before)
 
     def values(self) -> Values:
         """What the project comes to, worked out by hand."""
-        total, found = sum(range(ROWS)), {}
+        rows, found = list(range(ROWS)), {}
         for name in NODES:
-            total += ROWS * self.steps[name]
-            found[name] = total
+            if name == "n3":
+                rows = [x for n, x in enumerate(rows) if n % DAYS < self.days]
+            rows = [x + self.steps[name] for x in rows]
+            found[name] = sum(rows), len(rows)
         return found
 
     def write_settings(self) -> None:
@@ -180,9 +196,16 @@ class Killer:
             self.state, f"{{name: database, database: {{url: '{self.state}'}}}}"
         )
         params = "".join(f"  {name}: {step}\n" for name, step in self.steps.items())
+        timed = INCREMENTAL.format(last=self.days, query="{query}").format(query=query_of("n3"))
+        (self.root / "seeknal/n3.sql").write_text(timed)
         (self.root / "seeknal_project.yml").write_text(
             f"name: killed\nstate: {state}\nretention: {{runs: 30}}\nparams:\n{params}"
         )
+
+
+def query_of(name: str) -> str:
+    above = "source.n0" if name == "n1" else f"transform.n{int(name[1]) - 1}"
+    return f"select x + {{{{ params.{name} }}}} as x, day from ref('{above}')"
 
 
 def _fork(command: Callable[[], None]) -> int:
