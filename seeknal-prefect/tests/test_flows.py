@@ -26,7 +26,7 @@ from seeknal.workflow.prefect_integration import (
     seeknal_run_flow,
 )
 
-from .shops import Shop
+from .shops import Shop, nightly
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -189,7 +189,11 @@ def worker(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
         )
         yield
         process.terminate()
-        process.wait(60)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def deploy(shop: Shop, name: str, schedule: str | None = None) -> str:
@@ -233,6 +237,7 @@ def _cron(schedule: Any) -> tuple[str, str]:
     return schedule.schedule.cron, schedule.schedule.timezone
 
 
+@nightly
 @pytest.mark.usefixtures("worker")
 def test_a_worker_runs_what_is_asked_for_by_api(shop: Shop) -> None:
     name = deploy(shop, "by-api")
@@ -245,6 +250,7 @@ def test_a_worker_runs_what_is_asked_for_by_api(shop: Shop) -> None:
     assert shop.query("FROM total") == [(1900,)]
 
 
+@nightly
 @pytest.mark.usefixtures("worker")
 def test_a_worker_runs_what_is_due(shop: Shop, client: SyncPrefectClient) -> None:
     name = deploy(shop, "by-schedule", "* * * * * */5")
@@ -256,6 +262,7 @@ def test_a_worker_runs_what_is_due(shop: Shop, client: SyncPrefectClient) -> Non
     assert shop.query("FROM total") == [(1900,)]
 
 
+@nightly
 @pytest.mark.usefixtures("worker")
 def test_a_cancelled_run_goes_on_where_it_stopped(shop: Shop, client: SyncPrefectClient) -> None:
     slow = "SELECT count(*) AS n FROM ref('transform.total'), range(100000) a, range(100000000) b "
