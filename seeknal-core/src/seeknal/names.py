@@ -25,3 +25,8 @@ def check_name(name: str, what: str) -> str:
     if not NAME.fullmatch(name):
         raise RequestError(f"{name!r} can't be the name of {what}: use {NAME_RULE}.")
     return name
+
+
+def run_command(environment: str) -> str:
+    """The command that brings an environment up to date."""
+    return "seeknal run" + ("" if environment == PROD else f" --env {environment}")

@@ -16,7 +16,7 @@ from seeknal.cli.options import AsJson, AsJsonLines, ExecutorName, ProjectPath, 
 from seeknal.cli.words import columns, count, on_terminal
 from seeknal.errors import RequestError, some
 from seeknal.files import make_room
-from seeknal.names import PROD
+from seeknal.names import PROD, run_command
 
 if TYPE_CHECKING:
     from seeknal.workflow.environment import Environment
@@ -175,8 +175,7 @@ def rollback(
         keep = opened.settings.retention.revisions
         moved = rollback(opened.state, environment, to, keep=keep, dry_run=dry_run)
     done = f"'{environment}' shows what it showed after revision {moved.back_to}"
-    run = "seeknal run" + ("" if environment == PROD else f" --env {environment}")
-    then = f"The next `{run}` brings it to what the project's files say."
+    then = f"The next `{run_command(environment)}` brings it to what the project's files say."
     _tell(moved, done, f"{done} again", then, dry_run, as_json)
 
 

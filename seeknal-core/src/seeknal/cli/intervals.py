@@ -12,7 +12,7 @@ import typer
 from seeknal.cli.options import AsJson, End, EnvironmentName, ProjectPath, Start
 from seeknal.cli.words import count
 from seeknal.errors import some
-from seeknal.names import PROD
+from seeknal.names import run_command
 
 if TYPE_CHECKING:
     from seeknal.workflow.interval_set import IntervalSet
@@ -125,8 +125,7 @@ def restate(
     for node_id, intervals in gone.items():
         typer.echo(f"{node_id}: {_ranges(intervals, zones[node_id])} is pending")
     if gone:
-        run = "seeknal run" + (f" --env {env}" if env != PROD else "")
-        typer.echo(f"What is shown stays until it is computed again: `{run}`.")
+        typer.echo(f"What is shown stays until it is computed again: `{run_command(env)}`.")
     else:
         typer.echo("Nothing of this time is complete, so nothing was changed.")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -73,6 +73,17 @@ def _parts(value: Any) -> tuple[Part, ...]:
     return tuple(Part(_time(start), _time(end), text(name)) for start, end, name in value)
 
 
+def part_texts(parts: Iterable[Part]) -> list[list[str]]:
+    """Parts as JSON can hold them."""
+    return [[time_text(start), time_text(end), name] for start, end, name in parts]
+
+
+def parts_of_texts(texts: Iterable[Sequence[str]]) -> tuple[Part, ...]:
+    """From what `part_texts` has made."""
+    time_of = datetime.fromisoformat
+    return tuple(Part(time_of(start), time_of(end), name) for start, end, name in texts)
+
+
 _KINDS = {
     "str": Kind("text", text),
     "int": Kind("a whole number of at most 64 bits", _whole),
@@ -93,11 +104,8 @@ _KINDS = {
     "tuple[Part, ...]": Kind(
         "parts",
         _parts,
-        lambda value: [[time_text(start), time_text(end), name] for start, end, name in value],
-        lambda value: tuple(
-            Part(datetime.fromisoformat(start), datetime.fromisoformat(end), name)
-            for start, end, name in value
-        ),
+        part_texts,
+        parts_of_texts,
     ),
 }
 

@@ -11,12 +11,12 @@ import json
 from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from zlib import compress, decompress
 
 from seeknal.dag.fingerprint import snapshot_of
 from seeknal.errors import StateError
 from seeknal.state.backend import StateBackend
+from seeknal.state.fields import part_texts, parts_of_texts
 from seeknal.state.intervals import Part, joined
 from seeknal.state.records import Holding
 from seeknal.workflow.interval_set import IntervalSet
@@ -35,15 +35,12 @@ def shown(state: StateBackend, node_id: str, pointer: str) -> tuple[Part, ...]:
         raise StateError(
             f"What {node_id} showed as {pointer} is no longer known: read again, or run again."
         )
-    return tuple(
-        Part(datetime.fromisoformat(start), datetime.fromisoformat(end), name)
-        for start, end, name in json.loads(decompress(b64decode(holding.parts)))
-    )
+    return parts_of_texts(json.loads(decompress(b64decode(holding.parts))))
 
 
 def holding_of(node_id: str, pointer: str, parts: Sequence[Part]) -> Holding:
     """What a pointer to these parts shows, as it is kept."""
-    text = json.dumps([[start.isoformat(), end.isoformat(), name] for start, end, name in parts])
+    text = json.dumps(part_texts(parts))
     packed = b64encode(compress(text.encode(), 1)).decode()
     return Holding(node_id, pointer, packed)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from seeknal.dag.fingerprint import is_incremental, snapshot_of
 from seeknal.errors import ConflictError, RequestError, did_you_mean
-from seeknal.names import PROD, check_name
+from seeknal.names import check_name, run_command
 from seeknal.state.backend import StateBackend
 from seeknal.state.records import PLANNED, Environment
 from seeknal.workflow.engine import Snapshot
@@ -26,11 +26,7 @@ def tables_of(project: OpenProject, environment: str) -> dict[str, Snapshot]:
     if found is None or not found.pointers:
         names = [e.name for e in project.state.list_environments()]
         planned = found is not None and found.status == PLANNED
-        command = (
-            f"seeknal env apply {environment}"
-            if planned
-            else "seeknal run" + (f" --env {environment}" if environment != PROD else "")
-        )
+        command = f"seeknal env apply {environment}" if planned else run_command(environment)
         raise RequestError(
             f"Nothing has been computed in '{environment}'.{did_you_mean(environment, names)} "
             f"Do it with `{command}`."

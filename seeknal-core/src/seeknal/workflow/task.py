@@ -10,6 +10,7 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from seeknal.dag.manifest import ONCE, Attempts
+from seeknal.state.fields import part_texts, parts_of_texts
 from seeknal.state.intervals import Interval, Part
 
 
@@ -50,10 +51,7 @@ class Task:
         return {
             **asdict(self),
             "interval": self.interval and [time.isoformat() for time in self.interval],
-            "parts": {
-                node_id: [[p.start.isoformat(), p.end.isoformat(), p.name] for p in parts]
-                for node_id, parts in self.parts.items()
-            },
+            "parts": {node_id: part_texts(parts) for node_id, parts in self.parts.items()},
         }
 
     @classmethod
@@ -61,10 +59,7 @@ class Task:
         """From what `to_dict` has made."""
         read = datetime.fromisoformat
         interval = data.get("interval")
-        parts = {
-            node_id: [Part(read(start), read(end), name) for start, end, name in found]
-            for node_id, found in data.get("parts", {}).items()
-        }
+        parts = {i: list(parts_of_texts(found)) for i, found in data.get("parts", {}).items()}
         attempts = Attempts(**data.get("attempts", {}))
         made = cls(**{**data, "interval": None, "parts": parts, "attempts": attempts})
         return replace(made, interval=Interval(*map(read, interval))) if interval else made
