@@ -16,7 +16,7 @@ import pytest
 from tests.projects import ProjectFolder
 
 from seeknal.dag.manifest import Manifest
-from seeknal.errors import ConflictError, RequestError
+from seeknal.errors import ConflictError, RequestError, StateError
 from seeknal.state.backend import create_state_backend
 from seeknal.workflow import applying, cleaning
 from seeknal.workflow.environment import Environment, EnvironmentManager, EnvironmentPlan
@@ -393,6 +393,20 @@ def test_a_start_that_is_moved_moves_what_is_shown(live: Shop) -> None:
     assert live.query("SELECT count(*) FROM events") == [(2,)]
     live.write("seeknal/events.sql", INCREMENTAL)
     assert live.run().count("success") == 0
+    assert live.query("SELECT count(*) FROM events") == [(3,)]
+
+
+@pytest.mark.parametrize("computed", [0, 1])
+def test_a_run_brings_back_what_a_pointer_showed(live: Shop, computed: int) -> None:
+    live.write("seeknal/events.sql", INCREMENTAL)
+    live.run(end="2024-01-01" if computed else None)
+    for lost in (live.root / "target/state/holdings").rglob("*.json"):
+        lost.unlink()
+    with pytest.raises(StateError, match="`seeknal run` in the same environment brings it back"):
+        live.query("SELECT count(*) FROM events")
+    assert live.run().count("success") == computed
+    assert live.query("SELECT count(*) FROM events") == [(3,)]
+    live.fresh().cleanup_expired()
     assert live.query("SELECT count(*) FROM events") == [(3,)]
 
 

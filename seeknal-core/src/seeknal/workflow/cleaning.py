@@ -24,7 +24,7 @@ from seeknal.state.locks import Lock, lock_on
 from seeknal.state.records import Environment
 from seeknal.workflow.engine import Engine, Stored
 from seeknal.workflow.holders import Tell, nobody, take, try_again, who_holds
-from seeknal.workflow.holdings import shown
+from seeknal.workflow.holdings import known
 from seeknal.workflow.moved import readable_plan
 from seeknal.workflow.revisions import snapshots_before
 
@@ -200,7 +200,7 @@ def _reached(state: StateBackend, without: Collection[str]) -> _Reached:
             parts = state.get_parts(node_id, snapshot)
             reached.parts.update((node_id, part.name) for part in parts)
     for node_id, pointer in reached.pointers:
-        reached.parts.update((node_id, part.name) for part in shown(state, node_id, pointer))
+        reached.parts.update((node_id, part.name) for part in known(state, node_id, pointer))
     return reached
 
 

@@ -23,19 +23,32 @@ from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.intervals import ALWAYS
 
 
+class LostError(StateError):
+    """What a pointer shows is no longer known."""
+
+
 def shown(state: StateBackend, node_id: str, pointer: str) -> tuple[Part, ...]:
     """The parts that a pointer to an incremental node shows, sorted.
 
-    Raises StateError when that was forgotten.
+    Raises LostError when that was forgotten, or damaged.
     """
     if pointer == snapshot_of(pointer):  # older pointers show whatever the snapshot holds
         return tuple(state.get_parts(node_id, pointer))
     holding = state.get_holding(node_id, pointer)
     if holding is None:
-        raise StateError(
-            f"What {node_id} showed as {pointer} is no longer known: read again, or run again."
+        raise LostError(
+            f"What {node_id} showed as {pointer} is no longer known. `seeknal run` in the same "
+            "environment brings it back."
         )
     return parts_of_texts(json.loads(decompress(b64decode(holding.parts))))
+
+
+def known(state: StateBackend, node_id: str, pointer: str) -> tuple[Part, ...]:
+    """As `shown`, and nothing where that is lost: a run finds what was computed in the ledger."""
+    try:
+        return shown(state, node_id, pointer)
+    except LostError:
+        return ()
 
 
 def holding_of(node_id: str, pointer: str, parts: Sequence[Part]) -> Holding:

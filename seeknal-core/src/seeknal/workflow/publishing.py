@@ -12,7 +12,7 @@ from seeknal.errors import ConflictError
 from seeknal.state.intervals import Part
 from seeknal.state.records import APPLIED, PROMOTED, Environment, Holding
 from seeknal.workflow.batches import due, limits
-from seeknal.workflow.holdings import holding_of, overlaid, shown, within
+from seeknal.workflow.holdings import holding_of, known, overlaid, within
 from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.intervals import ALWAYS
 from seeknal.workflow.open_project import OpenProject
@@ -141,7 +141,7 @@ class Publishing:
             ):
                 return pointer
             own = IntervalSet([limits(self._nodes[node_id])])
-            before = within(shown(self._project.state, node_id, pointer), own)
+            before = within(known(self._project.state, node_id, pointer), own)
         parts = self._shows[node_id] = overlaid(before, fresh)
         return pointer_to(snapshot, parts)
 
@@ -189,7 +189,7 @@ class Publishing:
             return bool(self._shows[node_id])
         if node_id not in self._done or not is_incremental(old):
             return node_id in self._done
-        held = IntervalSet(shown(self._project.state, node_id, old))
+        held = IntervalSet(known(self._project.state, node_id, old))
         return not (held & self._due(node_id)) - IntervalSet(self._shows[node_id])
 
     def _due(self, node_id: str) -> IntervalSet:

@@ -25,7 +25,7 @@ from seeknal.state.locks import Lock
 from seeknal.state.records import Environment
 from seeknal.workflow.dispatch import STOP, Dispatcher
 from seeknal.workflow.executor import Executor
-from seeknal.workflow.holdings import holding_of, shown
+from seeknal.workflow.holdings import holding_of, known
 from seeknal.workflow.intervals import range_of
 from seeknal.workflow.late_tasks import LateTasks
 from seeknal.workflow.open_project import OpenProject
@@ -159,7 +159,7 @@ def _pin(state: StateBackend, run: RunInfo, environment: Environment, plan: Plan
     with state.transaction():
         for node_id, parts in plan.parts.items():
             pointer = plan.pins[node_id]
-            if pointer != environment.pointers.get(node_id):
+            if plan.adopted.get(node_id) or pointer != environment.pointers.get(node_id):
                 state.add_holding(holding_of(node_id, pointer, parts))
         state.update_run(run.run_id, pins=plan.pins)
 
@@ -220,7 +220,7 @@ def circumstances(
         engine=project.engine,
         contents=project.contents,
         held=project.state.get_parts,
-        shown=partial(shown, project.state),
+        shown=partial(known, project.state),
         scheduler=project.scheduler,
         now=now,
         judge=lambda: project.judge,

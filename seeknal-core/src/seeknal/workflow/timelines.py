@@ -14,7 +14,7 @@ from seeknal.names import check_name
 from seeknal.state.intervals import Interval
 from seeknal.state.records import CompletedIntervals, Environment
 from seeknal.workflow.batches import due
-from seeknal.workflow.holdings import holding_of, shown
+from seeknal.workflow.holdings import holding_of, known
 from seeknal.workflow.interval_set import IntervalSet
 from seeknal.workflow.intervals import LAST, intervals_between, not_contained, range_of, tick_before
 from seeknal.workflow.open_project import OpenProject
@@ -74,7 +74,7 @@ def timelines(
         snapshot = standing.incremental_snapshot(node)
         held = IntervalSet(project.state.get_completed_intervals(node.id, snapshot))
         pointer = found.pointers.get(node.id, "")
-        parts = shown(project.state, node.id, pointer) if is_incremental(pointer) else ()
+        parts = known(project.state, node.id, pointer) if is_incremental(pointer) else ()
         if schedule:
             timing = replace(timing, schedule=schedule, scheduler=project.settings.scheduler.name)
         cut = replace(node, incremental=timing)
@@ -269,7 +269,7 @@ def _own_snapshots(
         held = state.get_parts(node_id, line.snapshot)
         state.restore([CompletedIntervals(node_id, own[node_id], tuple(held))] if held else [])
         if snapshot_of(pointer) == line.snapshot:
-            parts = shown(state, node_id, pointer)
+            parts = known(state, node_id, pointer)
             pointers[node_id] = pointer_to(own[node_id], parts)
             state.add_holding(holding_of(node_id, pointers[node_id], parts))
             address = standing.address_before(node_id)
