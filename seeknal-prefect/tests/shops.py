@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from seeknal.workflow.holdings import shown
 from seeknal.workflow.open_project import OpenProject
@@ -16,12 +13,6 @@ from seeknal.workflow.runner import RunRequest, run_project
 from seeknal.workflow.task import RunSummary
 
 DAYS = 5
-
-
-nightly = pytest.mark.skipif(
-    not os.environ.get("SEEKNAL_NIGHTLY"),
-    reason="waits for processes that work, die and are cancelled: SEEKNAL_NIGHTLY=1 does it",
-)
 
 
 class Shop:

@@ -20,7 +20,7 @@ from seeknal.state.housekeeping import close_abandoned_runs
 from seeknal.workflow.open_project import OpenProject
 from seeknal_prefect import executor
 
-from .shops import Shop, nightly
+from .shops import Shop
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -157,7 +157,6 @@ def test_nodes_in_a_batch_have_results_of_their_own(tmp_path: Path, batch: str) 
     assert any(" and 3 more" in run.name for run in runs) or batch == "auto"
 
 
-@nightly
 def test_a_worker_that_dies_costs_its_task_and_nothing_else(tmp_path: Path) -> None:
     shop = Shop(tmp_path, "executor: {name: local, prefect: {task_runner: processes, workers: 1}}")
     shop.write(
@@ -207,7 +206,6 @@ def _all_task_runs(run_id: str, name: str) -> list[TaskRun]:
         time.sleep(0.2)
 
 
-@nightly
 @pytest.mark.parametrize("task_runner", ["threads", "processes"])
 def test_cancelling_the_flow_run_stops_the_query(
     tmp_path: Path, task_runner: str, monkeypatch: pytest.MonkeyPatch
@@ -265,7 +263,6 @@ def _wait_until_it_runs(name: str) -> FlowRun:
     raise AssertionError(f"{name} never ran")
 
 
-@nightly
 def test_signals_reach_the_run(tmp_path: Path) -> None:
     """In the main thread, SIGINT stops a run on Prefect as it does a local one."""
     shop = Shop(tmp_path)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,7 +29,7 @@ from seeknal.workflow.prefect_integration import (
     seeknal_run_flow,
 )
 
-from .shops import Shop, nightly
+from .shops import Shop
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -186,13 +189,12 @@ def worker(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
             cwd=folder,
             stdout=log,
             stderr=log,
+            start_new_session=True,
         )
-        yield
-        process.terminate()
         try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
@@ -237,7 +239,6 @@ def _cron(schedule: Any) -> tuple[str, str]:
     return schedule.schedule.cron, schedule.schedule.timezone
 
 
-@nightly
 @pytest.mark.usefixtures("worker")
 def test_a_worker_runs_what_is_asked_for_by_api(shop: Shop) -> None:
     name = deploy(shop, "by-api")
@@ -250,19 +251,21 @@ def test_a_worker_runs_what_is_asked_for_by_api(shop: Shop) -> None:
     assert shop.query("FROM total") == [(1900,)]
 
 
-@nightly
 @pytest.mark.usefixtures("worker")
 def test_a_worker_runs_what_is_due(shop: Shop, client: SyncPrefectClient) -> None:
-    name = deploy(shop, "by-schedule", "* * * * * */5")
+    soon = datetime.now(UTC) + timedelta(seconds=8)
+    name = deploy(shop, "by-schedule", f"* * * * * {soon.second}")
+    deployment = client.read_deployment_by_name(name).id
+    wanted = FlowRunFilter.model_validate(
+        {"deployment_id": {"any_": [deployment]}, "state": {"type": {"any_": ["COMPLETED"]}}}
+    )
     try:
-        until((shop.root / "target" / "state").exists, 90)
-        until(lambda: newest(client, f"run of {shop.root}").state_name == "Completed")
+        until(lambda: client.read_flow_runs(flow_run_filter=wanted), 120)
     finally:
-        client.delete_deployment(client.read_deployment_by_name(name).id)
+        client.delete_deployment(deployment)
     assert shop.query("FROM total") == [(1900,)]
 
 
-@nightly
 @pytest.mark.usefixtures("worker")
 def test_a_cancelled_run_goes_on_where_it_stopped(shop: Shop, client: SyncPrefectClient) -> None:
     slow = "SELECT count(*) AS n FROM ref('transform.total'), range(100000) a, range(100000000) b "

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
+from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelling, Crashed
 from prefect.task_runners import TaskRunner
@@ -170,7 +171,7 @@ class PrefectExecutor:
             threading.Thread(
                 target=self._in_flow, args=(done.runner.__exit__, None, None, None), daemon=True
             ).start()
-        self._in_flow(_tell_crashed, done.future)
+        self._in_flow(_tell_crashed, self._host, done)
         again = []
         for one in done.batch:
             self._lost[one.name] += 1
@@ -248,11 +249,25 @@ def _stop_when_cancelled(host: Host, run_id: str) -> None:
             return
 
 
-def _tell_crashed(future: PrefectFuture[Any]) -> None:
-    """Nobody else says of a Prefect task whose process died that it is over."""
+def _tell_crashed(host: Host | None, done: Done) -> None:
+    """Nobody else says of a Prefect task whose process died that it is over; of one that died
+    before it had told of itself, not even that it was."""
+    assert host is not None
+    task_run_id, options = done.future.task_run_id, options_of(done.batch)
+    state: State[Any] = Crashed(message="Its worker died; it is done again.")
     with suppress(Exception), get_client(sync_client=True) as client:
-        state: State[Any] = Crashed(message="Its worker died; it is done again.")
-        client.set_task_run_state(future.task_run_id, state, force=True)
+        try:
+            client.read_task_run(task_run_id)
+        except ObjectNotFound:
+            client.create_task_run(
+                run_nodes,
+                host.flow_run_id,
+                dynamic_key=str(task_run_id),
+                id=task_run_id,
+                name=options["task_run_name"],
+                extra_tags=options["tags"],
+            )
+        client.set_task_run_state(task_run_id, state, force=True)
 
 
 def _tell_workers(host: Host) -> None:
