@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.databases import postgresql  # noqa: F401  a fixture
 
 STARTS_WITHIN = 60.0
 """Seconds: on a busy machine the first start writes a database for a while."""

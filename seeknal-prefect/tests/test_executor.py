@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -20,11 +21,12 @@ from seeknal.state.housekeeping import close_abandoned_runs
 from seeknal.workflow.open_project import OpenProject
 from seeknal_prefect import executor
 
-from .shops import Shop
+from .shops import Project, Shop
 
 pytestmark = pytest.mark.usefixtures("server")
 
 DAILY = [f"transform.daily [2024-01-0{n}, 2024-01-0{n + 1})" for n in range(1, 6)]
+FLIGHTS = Path(__file__).parents[2] / "examples" / "nyc_flights"
 SLOW = (
     "SELECT count(*) AS n FROM range(100000) a, range(1000000000) b "
     "WHERE sin(a.range + b.range) > 5"
@@ -77,6 +79,17 @@ def test_computes_what_a_local_run_computes(tmp_path: Path, task_runner: str, st
 
     again = prefect.run("prefect")
     assert (again.results, again.unchanged) == ({}, 4)
+
+
+def test_the_flights_are_the_same_wherever_they_are_computed(tmp_path: Path) -> None:
+    local, prefect = (Project(tmp_path / name) for name in ("local", "prefect"))
+    for project in (local, prefect):
+        shutil.copytree(FLIGHTS, project.root, ignore=shutil.ignore_patterns("target"))
+    local.run()
+    summary = prefect.run("prefect")
+    assert (summary.status, summary.count("success")) == ("success", len(local.pointers))
+    assert prefect.pointers == local.pointers
+    assert prefect.stored == local.stored
 
 
 def test_a_failed_node_fails_its_task_run_and_the_next_run_does_what_is_missing(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,8 @@ from seeknal.workflow.prefect_integration import (
     seeknal_run_flow,
 )
 
-from .shops import Shop
+from .machines import Machine
+from .shops import Shop, until
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -64,15 +63,6 @@ def newest_artifact(client: SyncPrefectClient, flow_run: FlowRun, key: str) -> A
 def artifacts_of(client: SyncPrefectClient, flow_run: FlowRun) -> dict[str, Any]:
     wanted = ArtifactFilter.model_validate({"flow_run_id": {"any_": [flow_run.id]}})
     return {str(a.key): a.data for a in client.read_artifacts(artifact_filter=wanted)}
-
-
-def until(true: Callable[[], Any], seconds: float = 60) -> Any:
-    """Wait until something is so, and return it."""
-    deadline = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < deadline, "it has not happened"
-        time.sleep(0.3)
-    return found
 
 
 def test_a_run_returns_what_became_of_every_node(shop: Shop, client: SyncPrefectClient) -> None:
@@ -181,21 +171,10 @@ def test_a_backfill_that_fails_says_in_which_interval(shop: Shop) -> None:
 
 @pytest.fixture(scope="module")
 def worker(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A worker in a process of its own, in a folder of its own."""
-    folder = tmp_path_factory.mktemp("worker")
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "worker", "start", "--pool", "flock"],
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            yield
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    """A machine that runs what is deployed to it."""
+    machine = Machine(tmp_path_factory.mktemp("machine"), "flock")
+    yield
+    machine.kill()
 
 
 def deploy(shop: Shop, name: str, schedule: str | None = None) -> str:

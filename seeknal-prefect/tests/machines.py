@@ -1,0 +1,36 @@
+"""Machines that run flows: a worker each, in a process and a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+
+class Machine:
+    """A worker that runs what is in a work pool, one flow run at a time.
+
+    folder: where it works, and keeps its log. settings: of its environment, besides ours.
+    """
+
+    def __init__(self, folder: Path, pool: str, settings: Mapping[str, str] | None = None) -> None:
+        self._log = (folder / "worker.log").open("w")
+        self._worker = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--limit", "1"],
+            cwd=folder,
+            env={**os.environ, **(settings or {})},
+            stdout=self._log,
+            stderr=self._log,
+        )
+
+    def kill(self) -> None:
+        """It is gone from one moment to the next, with all that it was at."""
+        worker = psutil.Process(self._worker.pid)
+        for process in [worker, *worker.children(recursive=True)]:
+            process.kill()
+        self._worker.wait()
+        self._log.close()
