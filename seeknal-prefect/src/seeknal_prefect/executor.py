@@ -29,7 +29,7 @@ from seeknal_prefect.batching import Batching
 from seeknal_prefect.hosting import Host, OwnFlow, host_of
 from seeknal_prefect.runners import task_runner as task_runner_of
 from seeknal_prefect.server import require_server
-from seeknal_prefect.tasks import LOOK_EVERY, options_of, run_nodes, states_of, stop_trying
+from seeknal_prefect.tasks import LOOK_EVERY, name_of, prefect_task_for, states_of, stop_trying
 
 PATIENCE = 5.0
 """Seconds that an interrupted task has to end: one that waits to be tried again does not."""
@@ -130,12 +130,12 @@ class PrefectExecutor:
         """Whether Prefect has got it."""
         runner, began = self._runner, time.monotonic()
         try:
-            documents = json.dumps([one.to_dict() for one in batch])
-            future = self._in_flow(
-                runner.submit,
-                run_nodes.with_options(**options_of(batch)),
-                {"documents": documents, "watch": self._elsewhere},
-            )
+            parameters = {
+                "name": name_of(batch),
+                "documents": json.dumps([one.to_dict() for one in batch]),
+                "watch": self._elsewhere,
+            }
+            future = self._in_flow(runner.submit, prefect_task_for(batch), parameters)
         except Exception as error:
             self._resolve(batch, f"{type(error).__name__}: {error}")
             return False
@@ -253,19 +253,18 @@ def _tell_crashed(host: Host | None, done: Done) -> None:
     """Nobody else says of a Prefect task whose process died that it is over; of one that died
     before it had told of itself, not even that it was."""
     assert host is not None
-    task_run_id, options = done.future.task_run_id, options_of(done.batch)
+    task_run_id = done.future.task_run_id
     state: State[Any] = Crashed(message="Its worker died; it is done again.")
     with suppress(Exception), get_client(sync_client=True) as client:
         try:
             client.read_task_run(task_run_id)
         except ObjectNotFound:
             client.create_task_run(
-                run_nodes,
+                prefect_task_for(done.batch),
                 host.flow_run_id,
                 dynamic_key=str(task_run_id),
                 id=task_run_id,
-                name=options["task_run_name"],
-                extra_tags=options["tags"],
+                name=name_of(done.batch),
             )
         client.set_task_run_state(task_run_id, state, force=True)
 

@@ -8,8 +8,8 @@ from contextvars import Context, copy_context
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from prefect import flow
-from prefect.client.schemas.objects import State
+from prefect import Flow, flow
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 from prefect.states import Cancelled, Completed, Failed
 
@@ -28,10 +28,12 @@ class Host:
 
 
 class _Hosted(NamedTuple):
-    """begun: the context of a flow run, and its id. outcome: the state in which it is to end."""
+    """begun: the context of a flow run, and its id. outcome: the state in which it is to end.
+    over: it has ended in it."""
 
     begun: Future[tuple[Context, UUID]]
     outcome: Future[State[Any]]
+    over: threading.Event
 
 
 _hosted: dict[str, _Hosted] = {}
@@ -42,12 +44,23 @@ def _host(run_id: str) -> State[Any]:
     found = FlowRunContext.get()
     assert found is not None
     assert found.flow_run is not None
-    begun, outcome = _hosted[run_id]
-    begun.set_result((copy_context(), found.flow_run.id))
-    return outcome.result()
+    hosted = _hosted[run_id]
+    hosted.begun.set_result((copy_context(), found.flow_run.id))
+    return hosted.outcome.result()
 
 
-@flow(name="seeknal-run", flow_run_name="{environment} {run_id}", persist_result=False)
+def tell_seeknal(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """It is over: what Prefect then does for up to a second needn't be waited for."""
+    _hosted[flow_run.parameters["run_id"]].over.set()
+
+
+@flow(
+    name="seeknal-run",
+    flow_run_name="{environment} {run_id}",
+    persist_result=False,
+    on_completion=[tell_seeknal],
+    on_failure=[tell_seeknal],
+)
 def hosting_flow(project_path: str, environment: str, run_id: str) -> State[Any]:
     """A run that was begun by `seeknal run` or another command, and shows here."""
     return _host(run_id)
@@ -60,10 +73,9 @@ class OwnFlow(Host):
     """
 
     def __init__(self, first: Task) -> None:
-        self._outcome: Future[State[Any]] = Future()
         begun: Future[tuple[Context, UUID]] = Future()
-
-        _hosted[first.run_id] = _Hosted(begun, self._outcome)
+        self._hosted = hosted = _Hosted(begun, Future(), threading.Event())
+        _hosted[first.run_id] = hosted
 
         def run() -> None:
             try:
@@ -73,19 +85,19 @@ class OwnFlow(Host):
                     begun.set_exception(error)
             finally:
                 del _hosted[first.run_id]
+                hosted.over.set()
 
-        self._thread = threading.Thread(
+        threading.Thread(
             target=copy_context().run, args=(run,), name="seeknal-flow", daemon=True
-        )
-        self._thread.start()
+        ).start()
         with telling_of_servers():
             super().__init__(*begun.result())
 
     def end(self, outcome: str, message: str) -> None:
         states = {"failed": Failed, "interrupted": Cancelled}
-        if not self._outcome.done():
-            self._outcome.set_result(states.get(outcome, Completed)(message=message))
-        self._thread.join()
+        if not self._hosted.outcome.done():
+            self._hosted.outcome.set_result(states.get(outcome, Completed)(message=message))
+        self._hosted.over.wait()
 
 
 def host_of(first: Task) -> Host:

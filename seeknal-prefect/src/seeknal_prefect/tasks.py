@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextvars import copy_context
+from functools import cache
 from typing import Any
 from uuid import UUID
 
+from prefect import Task as PrefectTask
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
@@ -17,6 +19,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.states import Failed
 
+from seeknal.dag.manifest import Attempts
 from seeknal.workflow import worker
 from seeknal.workflow.task import NodeResult, Task
 
@@ -30,6 +33,9 @@ class Answer(list[Document]):
     def __repr__(self) -> str:
         return f"{len(self)} of seeknal's results"
 
+
+MOST_TOLD = 3
+"""Failures that the state of a batch tells of; its log has all."""
 
 LOOK_EVERY = 2.0
 """Seconds between two looks of a worker at whether its flow run was cancelled."""
@@ -49,18 +55,19 @@ def _may_try_again(task: object, run: TaskRun, state: State[Any]) -> bool:
 
 @task(
     name="seeknal-node",
+    task_run_name="{name}",
     cache_policy=NO_CACHE,
     persist_result=False,
     log_prints=True,
     retry_condition_fn=_may_try_again,
 )
-def run_nodes(documents: str, watch: bool) -> list[Document] | State[Any]:
+def run_nodes(name: str, documents: str, watch: bool) -> list[Document] | State[Any]:
     """Do tasks, one after the other; a failed one fails this run, and keeps none from being done.
 
-    documents: a list of what `Task.to_dict` gives, as JSON: a text is what no task runner looks
-    into, and all of them hand over as it is. watch: look out for a cancelled flow run, since nobody
-    else interrupts what this process computes. Returns, or fails with, what `NodeResult.to_dict`
-    gives for each.
+    name: of the task run. documents: a list of what `Task.to_dict` gives, as JSON: a text is what
+    no task runner looks into, and all of them hand over as it is. watch: look out for a cancelled
+    flow run, since nobody else interrupts what this process computes. Returns, or fails with, what
+    `NodeResult.to_dict` gives for each.
     """
     tasks = [Task.from_dict(document) for document in json.loads(documents)]
     if watch:
@@ -69,7 +76,10 @@ def run_nodes(documents: str, watch: bool) -> list[Document] | State[Any]:
     answer = Answer(result.to_dict() for result in results)
     failed = [result for result in results if result.status != "success"]
     if failed:
-        return Failed(message="\n".join(map(_told, failed)), data=answer)
+        told = [_told(result) for result in failed[:MOST_TOLD]]
+        if len(failed) > MOST_TOLD:
+            told.append(f"and {len(failed) - MOST_TOLD} more")
+        return Failed(message="\n".join(told), data=answer)
     return answer
 
 
@@ -143,13 +153,19 @@ def states_of(flow_run_id: UUID, seconds: float) -> Any:
                 yield state
 
 
-def options_of(tasks: Sequence[Task]) -> Mapping[str, Any]:
-    """What a Prefect task that does these is called, and how it is tried."""
-    first = tasks[0]
+def name_of(tasks: Sequence[Task]) -> str:
+    """What a Prefect task that does these is called."""
     more = f" and {len(tasks) - 1} more" if len(tasks) > 1 else ""
-    return {
-        "task_run_name": f"{first.name}{more}".replace("{", "{{").replace("}", "}}"),
-        "tags": {tag for one in tasks for tag in one.tags},
-        "retries": first.attempts.retries,
-        "retry_delay_seconds": first.attempts.delays or None,
-    }
+    return f"{tasks[0].name}{more}"
+
+
+def prefect_task_for(tasks: Sequence[Task]) -> PrefectTask[..., Any]:
+    """`run_nodes`, with the tags of all these, tried as the first one is."""
+    return _tried(tasks[0].attempts, frozenset(tag for one in tasks for tag in one.tags))
+
+
+@cache
+def _tried(attempts: Attempts, tags: frozenset[str]) -> PrefectTask[..., Any]:
+    return run_nodes.with_options(
+        tags=tags, retries=attempts.retries, retry_delay_seconds=attempts.delays or 0
+    )
