@@ -18,6 +18,8 @@ _PLACES = {
     "PrefectRunResult": "seeknal_prefect.results",
 }
 
+__all__ = list(_PLACES)
+
 
 def __getattr__(name: str) -> object:
     """Raises MissingPluginError when the plugin isn't installed."""
