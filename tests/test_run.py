@@ -332,6 +332,24 @@ def test_a_listener_that_raises_stops_nothing(
     assert "'bad' failed in seeknal_node_finished: ValueError: oh no" in caplog.text
 
 
+def test_listeners_hear_of_the_end_of_a_run_that_could_not_begin(project: Path) -> None:
+    ended: list[str] = []
+
+    class Listener:
+        @hookimpl
+        def seeknal_run_finished(self, run: RunInfo, summary: RunSummary) -> None:
+            ended.append(f"{run.environment} {summary.status}")
+
+    write(
+        project, "seeknal_project.yml", "name: shop\nexecutor: {name: local, local: {workers: 0}}"
+    )
+    with OpenProject(project) as opened:
+        opened.plugins.listen("listener", Listener())
+        with pytest.raises(RequestError, match="workers"):
+            run_project(opened, RunRequest())
+    assert ended == ["prod failed"]
+
+
 def test_a_project_that_is_wrong_runs_nothing(project: Path) -> None:
     write(project, "seeknal/daily.sql", "select from from")
     with pytest.raises(ProjectError, match=r"seeknal/daily\.sql:1"):

@@ -107,12 +107,10 @@ def carry_out(
         emit(hookspecs.seeknal_plan_created, plan=plan)
         emit(hookspecs.seeknal_run_started, run=run, plan=plan)
         results: dict[str, NodeResult] = {}
-        try:
-            with serving(project), project.executing(workers=workers) as executor:
-                late = LateTasks(plan, project.manifest, environment_now.refreshed, project.engine)
-                _work(plan, late, executor, project, run, results)
-            summary = RunSummary(
-                status=_status(results.values()),
+
+        def over(status: str) -> RunSummary:
+            return RunSummary(
+                status=status,
                 seconds=time.perf_counter() - started,
                 results=results,
                 unchanged=len(plan.unchanged),
@@ -120,12 +118,19 @@ def carry_out(
                 waiting=plan.waiting,
                 run_id=run.run_id,
             )
+
+        try:
+            with serving(project), project.executing(workers=workers) as executor:
+                late = LateTasks(plan, project.manifest, environment_now.refreshed, project.engine)
+                _work(plan, late, executor, project, run, results)
+            summary = over(_status(results.values()))
             summary = replace(summary, behind=publish(project, run, plan, summary))
             project.contents.save()
         except BaseException as error:
             state.update_run(
                 run.run_id, status="failed", finished_at=datetime.now(UTC), error=repr(error)
             )
+            emit(hookspecs.seeknal_run_finished, run=run, summary=over("failed"))
             raise
         counts = {s: summary.count(s) for s in ("success", "failed", "skipped", "interrupted")}
         state.update_run(
