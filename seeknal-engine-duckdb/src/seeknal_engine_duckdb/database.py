@@ -174,6 +174,7 @@ class Database:
             raise BuildError(message) from error
 
     def _table(self, snapshot: Snapshot) -> str:
+        self._storage.look(snapshot)
         if is_incremental(snapshot.id):
             return self._part_tables.table(snapshot)
         return f"read_parquet({literal(self._storage.path(snapshot))})"

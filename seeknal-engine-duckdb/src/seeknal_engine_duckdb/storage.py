@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from seeknal.dag.fingerprint import is_incremental
 from seeknal.files import sync
 from seeknal.workflow.engine import Snapshot
 
@@ -45,6 +46,9 @@ class Storage(Protocol):
 
     def part(self, node_id: str, name: str) -> str:
         """Where a part of a node's snapshots is, or will be."""
+
+    def look(self, snapshot: Snapshot) -> None:
+        """Find out at once what there is to know of a snapshot's files, which are to be read."""
 
     def beside(self, snapshot: Snapshot) -> str:
         """Where to write it first: a place of this call's own, in a folder that is there."""
@@ -86,6 +90,13 @@ def _own_name() -> str:
     return f".{DATA_FILE}.{os.getpid()}.{os.urandom(4).hex()}"
 
 
+def _files(snapshot: Snapshot) -> list[str]:
+    """Below its node's folder."""
+    if is_incremental(snapshot.id):
+        return [part.name for part in snapshot.parts]
+    return [f"{snapshot.id}/{DATA_FILE}"]
+
+
 def is_beside(name: str) -> bool:
     """Whether a file is called as what `Storage.beside` gives."""
     return _OWN_NAME.fullmatch(name) is not None
@@ -103,6 +114,9 @@ class LocalStorage:
 
     def path(self, snapshot: Snapshot) -> str:
         return f"{self._root}/{snapshot.node_id}/{snapshot.id}/{DATA_FILE}"
+
+    def look(self, snapshot: Snapshot) -> None:
+        pass
 
     def beside(self, snapshot: Snapshot) -> str:
         folder = f"{self._root}/{snapshot.node_id}/{snapshot.id}"
@@ -211,6 +225,12 @@ class RemoteStorage:
 
     def path(self, snapshot: Snapshot) -> str:
         return f"{self._root}/{snapshot.node_id}/{snapshot.id}/{DATA_FILE}"
+
+    def look(self, snapshot: Snapshot) -> None:
+        """DuckDB asks for each file some ten times what a listing of their folder says once."""
+        for folder in {name.rpartition("/")[0] for name in _files(snapshot)}:
+            with suppress(FileNotFoundError):  # whoever reads it says so
+                self._fs.ls(f"{self._path}/{snapshot.node_id}/{folder}", refresh=True)
 
     def beside(self, snapshot: Snapshot) -> str:
         folder = f"{self._root}/{snapshot.node_id}/{snapshot.id}"
