@@ -39,8 +39,8 @@ plugin says for which it was written by what its distribution requires, and nowh
 - A new hook, argument or optional method comes with a new minor version, and changes nothing for
   who doesn't know it.
 - What is to go, or to mean something else, is deprecated in one minor version, in which it works
-  as before, and gone in the next at the earliest. So what runs on 0.1 without a warning runs on
-  0.2, and `<0.3` is true.
+  as before, and gone in the next at the earliest, from 1.0 on in the next major one. So what runs
+  on 0.1 without a warning runs on 0.2, and `<0.3` is true.
 - Of a deprecated hook or argument, users are told in one line, which names the plugin, whenever it
   is loaded; its author's tests get a DeprecationWarning, in the line of the implementation. The
   line says when it goes and what to do instead.
