@@ -14,7 +14,19 @@ docs/behaviour/.
 """
 
 from seeknal.testing.classifier import ClassifierSuite
+from seeknal.testing.engine import EngineSuite
+from seeknal.testing.executor import ExecutorSuite
 from seeknal.testing.memory import MemoryBackend
+from seeknal.testing.scheduler import SchedulerSuite
+from seeknal.testing.sqlite_engine import SqliteEngine
 from seeknal.testing.state_backend import StateBackendSuite
 
-__all__ = ["ClassifierSuite", "MemoryBackend", "StateBackendSuite"]
+__all__ = [
+    "ClassifierSuite",
+    "EngineSuite",
+    "ExecutorSuite",
+    "MemoryBackend",
+    "SchedulerSuite",
+    "SqliteEngine",
+    "StateBackendSuite",
+]
