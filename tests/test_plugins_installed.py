@@ -75,7 +75,12 @@ odd = typer.Typer()
 def odd_command(value: int | str = 1):
     pass
 """
+NOT_IMPORTED = "raise RuntimeError('imported')"
+FOR_ANOTHER_VERSION = {"acme-new", "acme-new-command", "acme-new-listener"}
 DISTRIBUTIONS = {
+    "acme-new": ("state_backend", {"new": "acme_new"}, NOT_IMPORTED),
+    "acme-new-command": ("commands", {"fresh": "acme_new_command:app"}, NOT_IMPORTED),
+    "acme-new-listener": ("hooks", {"keen": "acme_new_listener"}, NOT_IMPORTED),
     "acme-broken": ("state_backend", {"broken": "acme_broken"}, "import nothing_like_it"),
     "acme-typo": (
         "state_backend",
@@ -108,6 +113,10 @@ DISTRIBUTIONS = {
 }
 
 
+def _requires(name: str) -> list[str]:
+    return ["seeknal-core >=9.1, <10"] if name in FOR_ANOTHER_VERSION else []
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which all these distributions have been installed."""
@@ -120,7 +129,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         source.mkdir(parents=True)
         (source / f"{package}.py").write_text(module)
         (source / "pyproject.toml").write_text(
-            f'[project]\nname = "{name}"\nversion = "1.2"\n'
+            f'[project]\nname = "{name}"\nversion = "1.2"\ndependencies = {_requires(name)}\n'
             f'[project.entry-points."seeknal.{group}"]\n'
             + "".join(f'{key} = "{target}"\n' for key, target in points.items())
             + '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
@@ -193,6 +202,9 @@ def test_plugins_shows_everything_and_what_is_wrong_with_it(seeknal: Seeknal) ->
         "text": "broken",
         "odd": "broken",
         "deaf": "broken",
+        "new": "incompatible",
+        "fresh": "incompatible",
+        "keen": "incompatible",
     }
     assert "ModuleNotFoundError: No module named 'nothing_like_it'" in lines["broken"]["summary"]
     assert "acme-broken 1.2" in lines["broken"]["summary"]
@@ -214,7 +226,7 @@ def test_plugins_shows_people_a_row_for_each_with_its_origin(seeknal: Seeknal) -
 def test_help_lists_commands_of_plugins_and_shows_a_broken_one_as_such(seeknal: Seeknal) -> None:
     text = seeknal("--help").stdout
     said = {"hello": "Say hello.", "many": "Two of them."}
-    said |= dict.fromkeys(("bad", "empty", "text", "odd", "both"), "(can't be used)")
+    said |= dict.fromkeys(("bad", "empty", "text", "odd", "both", "fresh"), "(can't be used)")
     said["run"] = "Compute what is missing or has changed."
     for name, help_ in said.items():
         assert re.search(rf"^  {name} +{re.escape(help_)}", text, re.MULTILINE)
@@ -267,6 +279,7 @@ def test_a_broken_command_says_whose_it_is(seeknal: Seeknal) -> None:
         ("typo", "of acme-typo 1.2 fails: PluginValidationError: unknown hook"),
         ("twin", "is offered by acme-one 1.2 and acme-two 1.2"),
         ("nope", "No state backend is called 'nope'."),
+        ("new", "of acme-new 1.2 is for another version of Seeknal: it requires seeknal-core"),
     ],
 )
 def test_a_project_that_asks_for_a_bad_one_gets_one_message(
@@ -284,6 +297,7 @@ def test_listeners_that_raise_or_are_broken_are_named_and_stop_nothing(
     assert "3 computed." in done.stdout
     assert "The listener 'loud' failed in seeknal_node_finished: ValueError: oh no" in done.stderr
     assert "The listener 'deaf' of acme-typo-listener 1.2" in done.stderr
+    assert "The listener 'keen' of acme-new-listener 1.2 is for another version" in done.stderr
     # Two are called "run-log": neither silences the other.
     assert (shop / "heard").read_text() == "success"
     assert len(list((shop / "target/logs").glob("*.log"))) == 1

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.wheels import ROOT, build, new_venv, run
 
-ROOT = Path(__file__).parents[1]
 MEMBERS = sorted(p.parent for p in ROOT.glob("seeknal-*/pyproject.toml"))
-UV = [sys.executable, "-m", "uv"]
 CORES_OWN = {
     ("classifier", "text"), ("executor", "local"), ("hook", "run-log"), ("scheduler", "cron"),
 }  # fmt: skip
@@ -29,23 +24,10 @@ BROUGHT = {
 }
 
 
-def run(command: list[str | Path], cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, check=False)
-    assert done.returncode == code, (done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr
-    return done
-
-
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
-
-    def build(member: Path) -> None:
-        run([*UV, "build", "-q", "--wheel", member, "-o", folder], folder)
-
-    with ThreadPoolExecutor() as threads:
-        list(threads.map(build, MEMBERS))
+    build(MEMBERS, folder)
     return folder
 
 
@@ -54,12 +36,7 @@ def installed(wheels: Path, tmp_path: Path) -> Callable[..., Path]:
     """The `seeknal` of a new environment with just these requirements."""
 
     def install(*requirements: str) -> Path:
-        venv = tmp_path / "venv"
-        run([*UV, "venv", "-q", "--python", sys.executable, venv], tmp_path)
-        python = venv / "bin/python"
-        links: list[str | Path] = ["--find-links", wheels]
-        run([*UV, "pip", "install", "-q", "-p", python, *links, *requirements], tmp_path)
-        return venv / "bin/seeknal"
+        return new_venv(tmp_path / "venv", wheels, *requirements) / "seeknal"
 
     return install
 

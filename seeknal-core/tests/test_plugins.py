@@ -14,6 +14,7 @@ from seeknal.errors import (
     AmbiguousPluginError,
     BrokenPluginError,
     DisabledPluginError,
+    IncompatiblePluginError,
     MissingPluginError,
     PluginError,
 )
@@ -105,14 +106,17 @@ def status_by_name() -> dict[str, str]:
     return {line.name: line.status for line in Plugins().listing()}
 
 
-# --- The four errors ------------------------------------------------------------------------
+# --- The five errors ------------------------------------------------------------------------
 
 
-def test_the_four_ways_to_be_refused_are_never_taken_for_one_another() -> None:
-    four = [MissingPluginError, AmbiguousPluginError, DisabledPluginError, BrokenPluginError]
-    for one in four:
+def test_the_five_ways_to_be_refused_are_never_taken_for_one_another() -> None:
+    five = [
+        MissingPluginError, AmbiguousPluginError, DisabledPluginError, IncompatiblePluginError,
+        BrokenPluginError,
+    ]  # fmt: skip
+    for one in five:
         assert one.exit_code == 2
-        assert [other for other in four if issubclass(one, other)] == [one]
+        assert [other for other in five if issubclass(one, other)] == [one]
         assert issubclass(one, PluginError)
 
 

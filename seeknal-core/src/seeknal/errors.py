@@ -44,6 +44,10 @@ class BrokenPluginError(PluginError):
     """It is installed and fails to load, or doesn't keep the contract."""
 
 
+class IncompatiblePluginError(PluginError):
+    """It was written for another version of Seeknal."""
+
+
 class StateError(SeeknalError):
     """State can't be read or written."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from seeknal.errors import RequestError
@@ -32,6 +33,17 @@ def write_beside(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
+
+
+def write_new_folder(root: Path, texts: Mapping[str, str]) -> None:
+    """Write files by their paths in a new folder. Raises RequestError when there is something in
+    its place."""
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise RequestError(f"{root} already exists: choose another name.")
+    for path, text in texts.items():
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
 
 
 def make_room(path: Path) -> None:

@@ -27,6 +27,34 @@ all are called from one thread, in the order of their names.
 and its key is the command, as in `seeknal <key>`. An app with one command is that command; give
 it a callback to make it a group.
 
+`seeknal plugins new KIND NAME` writes a package of any of these, with tests, to begin from.
+
+**Versions.** What plugins may rely on is this page, the contracts that it names, and
+`seeknal.testing`. Its version, `API_VERSION`, is the first two numbers of that of seeknal-core. A
+plugin says for which it was written by what its distribution requires, and nowhere else:
+
+    # pyproject.toml: written for 0.1
+    dependencies = ["seeknal-core>=0.1,<0.3"]
+
+- A new hook, argument or optional method comes with a new minor version, and changes nothing for
+  who doesn't know it.
+- What is to go, or to mean something else, is deprecated in one minor version, in which it works
+  as before, and gone in the next at the earliest, from 1.0 on in the next major one. So what runs
+  on 0.1 without a warning runs on 0.2, and `<0.3` is true.
+- Of a deprecated hook or argument, users are told in one line, which names the plugin, whenever it
+  is loaded; its author's tests get a DeprecationWarning, in the line of the implementation. The
+  line says when it goes and what to do instead.
+- A plugin whose requirement this seeknal-core doesn't meet is not imported. Whoever asks for it is
+  told both versions and what to install; everything else goes on, and `seeknal plugins` shows it
+  as incompatible. One that requires no particular version is taken to fit.
+
+To deprecate a hook, or an argument of one:
+
+    @hookspec(
+        warn_on_impl=DeprecationWarning("seeknal_x() goes with 0.3: implement seeknal_y()."),
+        warn_on_impl_args={"z": DeprecationWarning("...")},
+    )
+
 To add a kind of provider: write its hook and its `Kind` below, and ask `Plugins.create` for one.
 """
 
@@ -35,6 +63,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import pluggy
+
+from seeknal import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +78,9 @@ if TYPE_CHECKING:
     from seeknal.workflow.task import NodeResult, RunInfo, RunSummary, Task
 
 T = TypeVar("T")
+
+API_VERSION = ".".join(__version__.split(".")[:2])
+"""Of what plugins may rely on."""
 
 hookspec = pluggy.HookspecMarker("seeknal")
 hookimpl = pluggy.HookimplMarker("seeknal")

@@ -16,7 +16,8 @@ COMMANDS_GROUP = "seeknal.commands"
 class Announced(NamedTuple):
     """What a distribution's metadata says of one plugin; nothing has been imported.
 
-    value: where the plugin is, as `package.module` or `package.module:attribute`.
+    value: where the plugin is, as `package.module` or `package.module:attribute`. needs: what its
+    distribution requires of the core.
     """
 
     group: str
@@ -24,6 +25,7 @@ class Announced(NamedTuple):
     value: str
     distribution: str
     version: str
+    needs: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -44,18 +46,20 @@ def read_index() -> dict[str, list[Announced]]:
         if "[seeknal." not in text:
             continue
         metadata = _read(distribution.read_text, "METADATA", "PKG-INFO")
-        fields = dict(_FIELDS.findall(metadata.partition("\n\n")[0]))
+        head = metadata.partition("\n\n")[0]
+        fields, needs = dict(_FIELDS.findall(head)), tuple(_NEEDS.findall(head))
         name, version = fields.get("Name", "unknown"), fields.get("Version", "unknown")
         if normalized(name) not in seen:
             seen.add(normalized(name))
             for group, key, value in _entry_points(text):
-                index[group].append(Announced(group, key, value, name, version))
+                index[group].append(Announced(group, key, value, name, version, needs))
     for found in index.values():
         found.sort(key=lambda a: (a.name, a.distribution))
     return index
 
 
 _FIELDS = re.compile(r"^(Name|Version): *(.+?) *$", re.MULTILINE)
+_NEEDS = re.compile(r"^Requires-Dist: *(seeknal[-_.]+core\b.*?) *$", re.MULTILINE | re.IGNORECASE)
 """Of a metadata file's head: parsing it whole would cost more than all the rest."""
 
 

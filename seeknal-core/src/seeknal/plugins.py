@@ -15,10 +15,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from seeknal import __version__
+from seeknal.compatibility import deprecations, unmet
 from seeknal.errors import (
     AmbiguousPluginError,
     BrokenPluginError,
     DisabledPluginError,
+    IncompatiblePluginError,
     MissingPluginError,
     PluginError,
     did_you_mean,
@@ -45,7 +48,7 @@ THIS_PROCESS = "this process"
 
 
 class Listed(NamedTuple):
-    """One line of `seeknal plugins`. status: ok, disabled, ambiguous or broken."""
+    """One line of `seeknal plugins`. status: ok, disabled, ambiguous, incompatible or broken."""
 
     kind: str
     name: str
@@ -100,7 +103,8 @@ class Plugins:
     def get(self, kind: Kind[T], name: str) -> Offer[T]:
         """The offer behind a name; imports that one plugin.
 
-        Raises MissingPluginError, AmbiguousPluginError, DisabledPluginError, BrokenPluginError.
+        Raises MissingPluginError, AmbiguousPluginError, DisabledPluginError,
+        IncompatiblePluginError, BrokenPluginError.
         """
         return self._offer(kind, name, *self._find(kind, name))
 
@@ -145,7 +149,7 @@ class Plugins:
 
         hook = kind.hook.__name__
         try:
-            offer = getattr(_manager_of(plugin, name).hook, hook)()
+            offer = getattr(_manager_of(plugin, kind.label, name, origin).hook, hook)()
         except (Exception, SystemExit) as error:
             raise _broken(kind.label, name, origin, "fails", error) from error
         wrong = None
@@ -228,7 +232,7 @@ class Plugins:
         known: list[object] = []
         for name, listener in self._listeners.items():
             known.append(listener)
-            yield name, _manager_of(listener, name)
+            yield name, _manager_of(listener, "listener", name, THIS_PROCESS)
         for found in self.announced(HOOKS_GROUP):
             if self._disabled_by(found):
                 continue
@@ -291,6 +295,8 @@ class Plugins:
                 text = summary()
             except AmbiguousPluginError as error:
                 status, text = "ambiguous", str(error)
+            except IncompatiblePluginError as error:
+                status, text = "incompatible", str(error)
             except PluginError as error:
                 status, text = "broken", str(error)
             except Exception as error:
@@ -303,8 +309,16 @@ class Plugins:
 
 
 def _load(found: Announced, label: str) -> object:
-    """What an entry point leads to. Raises BrokenPluginError."""
+    """What an entry point leads to. Raises IncompatiblePluginError, BrokenPluginError."""
     from importlib_metadata import EntryPoint
+
+    needed = unmet(found.needs, __version__)
+    if needed:
+        raise IncompatiblePluginError(
+            f"The {label} '{found.name}' of {found.origin} is for another version of Seeknal: it "
+            f"requires {needed}, and this is {CORE} {__version__}. Install versions that fit: "
+            f"pip install --upgrade {CORE} {found.distribution}"
+        )
 
     try:
         return EntryPoint(found.name, found.value, found.group).load()
@@ -312,14 +326,17 @@ def _load(found: Announced, label: str) -> object:
         raise _broken(label, found.name, found.origin, "can't be loaded", error) from error
 
 
-def _manager_of(plugin: object, name: str) -> pluggy.PluginManager:
-    """A manager that knows this plugin alone. Raises when it has a hook that nobody calls."""
+def _manager_of(plugin: object, label: str, name: str, origin: str) -> pluggy.PluginManager:
+    """A manager that knows this plugin alone. Raises when it has a hook that nobody calls; warns
+    of one that will go."""
     import pluggy
 
     manager = pluggy.PluginManager("seeknal")
     manager.add_hookspecs(_specs())
     manager.register(plugin, name)
     manager.check_pending()
+    for deprecated in deprecations(manager, plugin):
+        _warn_once(f"The {label} '{name}' of {origin}: {deprecated}")
     return manager
 
 
@@ -336,7 +353,7 @@ def _specs() -> ModuleType:
 
 def _checked_listener(found: Announced, plugin: object) -> pluggy.PluginManager:
     try:
-        manager = _manager_of(plugin, found.name)
+        manager = _manager_of(plugin, "listener", found.name, found.origin)
     except Exception as error:
         raise _broken("listener", found.name, found.origin, "can't be used", error) from error
     if not manager.get_hookcallers(plugin):
@@ -380,3 +397,8 @@ def _warn(message: str) -> None:
     import logging
 
     logging.getLogger("seeknal.plugins").warning("%s", message)
+
+
+@cache
+def _warn_once(message: str) -> None:
+    _warn(message)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from seeknal import __version__
+from seeknal.cli.quick import QuickCommand, QuickGroup
 from seeknal.errors import RequestError, SeeknalError, did_you_mean
 from seeknal.plugins import Plugins
 
@@ -29,29 +29,14 @@ OWN = {
     "lineage": "seeknal.cli.lineage:lineage",
     "query": "seeknal.cli.querying:query",
     "migrate-state": "seeknal.cli.migrating:migrate_state",
-    "plugins": "seeknal.cli.listing_plugins:list_plugins",
+    "plugins": "seeknal.cli.plugins:app",
 }
 """Commands of the core: where each one's function or group is, to be imported when it is called."""
 
 DEBUG = "--debug"
 
 
-class QuickFlags:
-    """Spares Typer the import of pydantic, which it does for a flag that has no value."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
-        for param in params:
-            if param.default is None and getattr(param, "is_flag", False):
-                param.default = False
-        return params
-
-
-class QuickCommand(QuickFlags, TyperCommand):
-    pass
-
-
-class SeeknalGroup(QuickFlags, TyperGroup):
+class SeeknalGroup(QuickGroup):
     """Finds plugins' commands by their metadata, and turns errors into one message each."""
 
     _found: Plugins | None = None

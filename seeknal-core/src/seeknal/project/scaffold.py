@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seeknal.errors import RequestError
+from seeknal.files import write_new_folder
 from seeknal.names import check_name
 
 _FILES = {
@@ -69,10 +69,9 @@ def best_customers(ctx):
 def create_project(root: Path) -> Path:
     """Write a new project. Raises RequestError when there is something in its place."""
     name = check_name(root.name, "a project")
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise RequestError(f"{root} already exists: choose another name.")
-    for path, text in _FILES.items():
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text.format(name=name) if "{name}" in text or "{{" in text else text)
+    write_new_folder(root, {path: _filled(text, name) for path, text in _FILES.items()})
     return root
+
+
+def _filled(text: str, name: str) -> str:
+    return text.format(name=name) if "{name}" in text or "{{" in text else text

@@ -83,10 +83,6 @@ class StateBackendSuite(Suite):
         yield opened
         opened.close()
 
-    def need(self, capability: str) -> None:
-        if not getattr(self, capability):
-            pytest.skip(f"{type(self).__name__}.{capability} is False")
-
     # --- Opening ----------------------------------------------------------------------------
 
     def test_a_storage_may_be_initialized_again(self, backend: StateBackend) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import pytest
+
 
 class Suite:
     """A class of tests to inherit. What a plugin can't do is said by a class attribute, a
@@ -24,3 +26,8 @@ class Suite:
                     f"({', '.join(cls.capabilities)}) to False, or mark the override with "
                     "@pytest.mark.xfail(reason=...)."
                 )
+
+    def need(self, capability: str) -> None:
+        """Skip the test where the plugin says that it can't do this."""
+        if not getattr(self, capability):
+            pytest.skip(f"{type(self).__name__}.{capability} is False")

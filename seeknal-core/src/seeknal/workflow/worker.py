@@ -56,7 +56,7 @@ def execute(task: Task) -> NodeResult:
         built = _build(project, node, task)
         if task.project_path not in _served:
             project.engine.flush()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return NodeResult.of(
             task,
             "failed",
@@ -116,13 +116,13 @@ def _input(task: Task, node_id: str) -> Snapshot:
     return Snapshot(node_id, task.inputs[node_id], tuple(task.parts.get(node_id, ())))
 
 
-def _message(error: Exception) -> str:
+def _message(error: BaseException) -> str:
     if isinstance(error, BuildError):
         return str(error)
     return f"{type(error).__name__}: {error}"
 
 
-def _place(error: Exception, node: Node | None, root: Path) -> str | None:
+def _place(error: BaseException, node: Node | None, root: Path) -> str | None:
     """File and line of what went wrong: in the node's SQL, or in project code that it ran."""
     if node is None:
         return None

@@ -1,0 +1,15 @@
+"""The engine keeps what engines promise."""
+
+from __future__ import annotations
+
+import pytest
+
+from seeknal.testing import EngineSuite
+from seeknal.testing.engine import OpenEngine
+from seeknal_engine_duckdb.engine import DuckDBEngine
+
+
+class TestDuckDB(EngineSuite):
+    @pytest.fixture
+    def open_engine(self) -> OpenEngine:
+        return DuckDBEngine
