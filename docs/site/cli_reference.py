@@ -47,10 +47,11 @@ def _below(group: Any, context: Any, name: str) -> Iterator[tuple[str, Any, Any]
     for word in group.list_commands(context):
         command = group.get_command(context, word)
         inner = command.context_class(command, info_name=word, parent=context)
-        if hasattr(command, "list_commands"):
-            yield from _below(command, inner, f"{name} {word}")
-        else:
+        is_group = hasattr(command, "list_commands")
+        if not is_group or command.invoke_without_command:
             yield f"{name} {word}", command, inner
+        if is_group:
+            yield from _below(command, inner, f"{name} {word}")
 
 
 def _section(name: str, command: Any, context: Any) -> str:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import groupby
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -69,15 +68,6 @@ class Shell:
         self._bash.communicate()
 
 
-def follow(page: Path, folder: Path) -> None:
-    """Do what a page says, in an empty folder."""
-    found = [block for block in blocks(page) if block.not_run is None]
-    if any(block.language in RUN or block.printed_by for block in found):
-        with closing(Reader(page, folder)) as reader:
-            for block in found:
-                reader.follow(block)
-
-
 class Reader:
     """Follows one page, block by block, in a folder in which the examples lie."""
 
@@ -90,7 +80,9 @@ class Reader:
         shutil.copytree(ROOT / "examples", folder / "examples", ignore=ignored)
         os.chdir(folder)
 
-    def follow(self, block: Block) -> None:
+    def follow(self, block: Block) -> str:
+        """Do what a block says. Returns its text with what was printed in the place of what is
+        shown, where that is something else."""
         if block.title:
             file = Path(block.title)
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -99,43 +91,45 @@ class Reader:
             code = "\n" * (block.line - 1) + block.text
             exec(compile(code, str(ROOT / self._page), "exec"), self._names)
         elif block.language == "console":
-            self._do_all(block, list(told(block.text)))
+            *before, (last, shown) = told(block.text)
+            retold = [f"$ {command}\n{self._do(block, command, out)}" for command, out in before]
+            retold.append(f"$ {last}\n{self._do(block, last, shown, block.ends_with)}")
+            return "".join(retold)
         elif block.language in {"sh", "run"}:
-            self._do_all(block, [(block.text.strip(), None)])
+            self._do(block, block.text, "", block.ends_with)
         elif block.printed_by:
-            self._do_all(block, [(block.printed_by, block.text)])
+            return self._do(block, block.printed_by, block.text)
+        return block.text
 
-    def _do_all(self, block: Block, commands: list[tuple[str, str | None]]) -> None:
-        for number, (command, expected) in enumerate(commands, 1):
-            printed, code, folder = self._shell.do(command)
-            os.chdir(folder)
-            place = f"{self._page}:{block.line}: $ {command}\n{printed}"
-            wanted = block.ends_with if number == len(commands) else 0
-            assert code == wanted, f"{place}ended with {code}, and not with {wanted}"
-            if expected is not None:
-                assert is_as_told(printed, expected), f"{place}is not what is shown:\n{expected}"
+    def _do(self, block: Block, command: str, shown: str, ends_with: int = 0) -> str:
+        """What is to be shown of a command."""
+        printed, code, folder = self._shell.do(command.replace("\n> ", "\n"))
+        os.chdir(folder)
+        place = f"{self._page}:{block.line}"
+        assert code == ends_with, f"{place}: $ {command}\n{printed}ended with {code}"
+        return shown if is_as_told(printed, shown) else printed.strip("\n") + "\n"
 
     def close(self) -> None:
         self._shell.close()
         os.chdir(self._here)
 
 
+def follow(page: Path, folder: Path) -> Iterator[tuple[Block, str]]:
+    """Do what a page says in an empty folder. Each block, and what its text should be."""
+    found = [block for block in blocks(page) if block.not_run is None]
+    if any(block.language in RUN or block.printed_by for block in found):
+        with closing(Reader(page, folder)) as reader:
+            for block in found:
+                yield block, reader.follow(block)
+
+
 def told(text: str) -> Iterator[tuple[str, str]]:
     """Each command of a console block, and what is shown of it. A command goes on behind `> `."""
-    lines = text.splitlines(keepends=True)
-    assert lines[0].startswith("$ "), f"a console block begins with a command: {lines[0]}"
-    begins = 0
-
-    def number(line: str) -> int:
-        nonlocal begins
-        begins += line.startswith("$ ")
-        return begins
-
-    for _, group in groupby(lines, number):
-        first, *rest = group
-        more = [line for line in rest if line.startswith("> ")] if first.endswith("\\\n") else []
-        command = first[2:] + "".join(line[2:] for line in more)
-        yield command.strip(), "".join(rest[len(more) :])
+    assert text.startswith("$ "), f"a console block begins with a command: {text}"
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command = re.match(r"(?:.*\\\n> )*.*", part)
+        assert command
+        yield command[0], part[command.end() + 1 :]
 
 
 def is_as_told(printed: str, expected: str) -> bool:

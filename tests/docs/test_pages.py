@@ -13,7 +13,8 @@ PAGES = [page for page in pages() if page.is_relative_to(ROOT / "docs")]
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_reader_who_does_what_a_page_says_gets_what_it_shows(page: Path, tmp_path: Path) -> None:
-    follow(page, tmp_path)
+    for block, retold in follow(page, tmp_path):
+        assert block.text == retold, f"{name_of(page)}:{block.line}"
 
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)
@@ -43,5 +44,9 @@ def test_output_is_compared_but_for_times_and_dots() -> None:
 
 
 def test_commands_are_told_from_what_they_print() -> None:
-    text = "$ one \\\n>   more\nprinted\n$ two\n> 3\n"
-    assert list(told(text)) == [("one \\\n  more", "printed\n"), ("two", "> 3\n")]
+    text = "$ one \\\n>   more\nprinted\n$ two\n> 3\n$ three\n"
+    assert list(told(text)) == [
+        ("one \\\n>   more", "printed\n"),
+        ("two", "> 3\n"),
+        ("three", ""),
+    ]

@@ -13,4 +13,5 @@ READMES = [page for page in pages() if not page.is_relative_to(ROOT / "docs")]
 
 @pytest.mark.parametrize("page", READMES, ids=name_of)
 def test_a_reader_who_does_what_a_page_says_gets_what_it_shows(page: Path, tmp_path: Path) -> None:
-    follow(page, tmp_path)
+    for block, retold in follow(page, tmp_path):
+        assert block.text == retold, f"{name_of(page)}:{block.line}"
