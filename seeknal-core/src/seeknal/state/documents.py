@@ -43,21 +43,29 @@ Document = Mapping[str, Any]
 
 
 class DocumentBackend(ABC):
-    """A state backend whose author implements five methods, the storage of documents.
+    """A state backend whose author implements six methods, the storage of documents.
 
-    `_read`, `_documents`, `_write` and `_delete` are called inside `_exclusive` or `_view`, by one
-    thread at a time; those that write, only inside `_exclusive`, and they are to read back what
-    they have written there.
+    `_exclusive()`, a context manager: be the only writer among all processes. When it is left
+    without an error, what was written lands at once and durably; with an error, nothing of it does.
+    `_view()`, a context manager: several reads that see no part of another's write.
+    `_read(key)`: a document, or None.
+    `_documents(*prefix)`: all documents whose key begins so, in any order.
+    `_write(key, document)`: put a document in place of the one that there may be.
+    `_delete(*prefix)`: remove all documents whose key begins so; harmless when there are none.
+
+    A key is a tuple of texts, a document a mapping that JSON can hold. The last four are called
+    inside `_exclusive` or `_view`, by one thread at a time; those that write, only inside
+    `_exclusive`, and what was written there is read there. `_exclusive` and `_view` are not nested.
+    `close` may be overridden too. What storage raises, they raise as StateError.
     """
 
     @abstractmethod
     def _exclusive(self) -> AbstractContextManager[None]:
-        """Be the only writer among all processes. When it is left without an error, what was
-        written lands at once and durably; with an error, nothing of it does."""
+        """Be the only writer: all of it lands, or nothing."""
 
     @abstractmethod
     def _view(self) -> AbstractContextManager[None]:
-        """Several reads that see no part of another's write."""
+        """See one moment."""
 
     @abstractmethod
     def _read(self, key: Key) -> Document | None:
