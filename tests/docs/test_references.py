@@ -40,7 +40,7 @@ def test_every_command_is_on_the_page_of_commands() -> None:
 
     root = typer.main.get_command(app)
     context = root.context_class(root, info_name="seeknal")  # type: ignore[attr-defined]
-    for name in root.list_commands(context):  # type: ignore[attr-defined]
+    for name in root.list_commands(context):
         assert f"## seeknal {name}" in text("cli.md")
 
 
