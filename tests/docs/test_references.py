@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import runpy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise, product
 
 import pytest
 from tests.docs.pages import ROOT
 
 from seeknal import hookspecs
-from seeknal.cli.app import app
+from seeknal.cli.app import OWN
 from seeknal.config import Settings
 from seeknal.plugins import Plugins
 from seeknal.project.schema import IncrementalSettings, Source, Transform
@@ -36,12 +36,8 @@ def test_the_page_of_commands_is_what_the_command_line_says() -> None:
 
 
 def test_every_command_is_on_the_page_of_commands() -> None:
-    import typer
-
-    root = typer.main.get_command(app)
-    context = root.context_class(root, info_name="seeknal")  # type: ignore[attr-defined]
-    for name in root.list_commands(context):
-        assert f"## seeknal {name}" in text("cli.md")
+    headings = re.findall(r"^## seeknal (\S+)", text("cli.md"), re.MULTILINE)
+    assert set(headings) == {*OWN, "prefect"}
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -64,12 +60,12 @@ def test_every_plugin_of_ours_is_told_of() -> None:
 
 def test_every_setting_and_every_field_of_a_node_is_told_of() -> None:
     fields = {*Settings.model_fields, *Source.model_fields, *Transform.model_fields}
-    told = text("projects.md")
-    assert {name for name in fields if f"`{name.replace('_', '-')}`" not in told} & {
-        name for name in fields if f"`{name}`" not in told
-    } == set()
-    told = text("intervals.md")
-    assert {name for name in IncrementalSettings.model_fields if f"`{name}`" not in told} == set()
+    assert not_in(text("projects.md"), fields - {"config_version"}) == []
+    assert not_in(text("intervals.md"), IncrementalSettings.model_fields) == []
+
+
+def not_in(page: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if f"`{name}`" not in page]
 
 
 def modules_in_the_reference() -> Iterator[str]:
