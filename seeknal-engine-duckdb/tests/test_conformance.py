@@ -1,4 +1,4 @@
-"""The engine keeps what engines promise."""
+"""The engine "duckdb" keeps all promises of engines."""
 
 from __future__ import annotations
 

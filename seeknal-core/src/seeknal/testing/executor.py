@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
@@ -18,7 +19,8 @@ from seeknal.dag.manifest import Attempts
 from seeknal.state.backend import StateBackend
 from seeknal.testing.memory import MemoryBackend
 from seeknal.testing.suite import Suite
-from seeknal.testing.tiny_project import DAYS, TinyProject, announce_engine
+from seeknal.testing.tiny_project import DAYS, RUN, TinyProject, announce_engine
+from seeknal.workflow import worker
 from seeknal.workflow.dispatch import Dispatcher
 from seeknal.workflow.engine import Snapshot
 from seeknal.workflow.executor import Executor
@@ -27,7 +29,6 @@ from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.reading import tables_of
 from seeknal.workflow.runner import RunRequest, run_project
 from seeknal.workflow.task import NodeResult, RunSummary, Task
-from seeknal.workflow.worker import serving
 
 OpenExecutor = Callable[[], Executor]
 
@@ -70,7 +71,15 @@ class ExecutorSuite(Suite):
         (numbers,) = self.carry_out(opened, [tiny.task("numbers")])
         assert numbers.status == "success", numbers
         yield opened
+        overdue = threading.Timer(self.patience, self._give_up, [opened])
+        overdue.start()
         opened.close()
+        overdue.cancel()
+
+    def _give_up(self, executor: Executor) -> None:
+        """End what would run for ever, here at least."""
+        executor.interrupt()
+        worker.interrupt(RUN)
 
     def carry_out(self, executor: Executor, tasks: Iterable[Task]) -> list[NodeResult]:
         """Do tasks as a run does them. Returns their results, as they come."""
@@ -297,5 +306,5 @@ class ExecutorSuite(Suite):
     @contextmanager
     def served(self, tiny: TinyProject) -> Iterator[OpenProject]:
         """The project, opened for what runs in this process, as a run opens it."""
-        with OpenProject(tiny.root) as project, serving(project):
+        with OpenProject(tiny.root) as project, worker.serving(project):
             yield project

@@ -17,6 +17,7 @@ from seeknal.state.intervals import Interval
 from seeknal.workflow.task import Task
 
 DAYS = 12
+RUN = "a-run"
 NODES = f'''\
 """Each of them leaves a file in the folder `done` whenever it is done."""
 
@@ -124,9 +125,7 @@ class TinyProject:
         line = NODES[: NODES.index(text)].count("\n") + 1
         return f"seeknal/nodes.py:{line}"
 
-    def task(
-        self, node: str, attempts: Attempts = ONCE, run_id: str = "a-run", **more: Any
-    ) -> Task:
+    def task(self, node: str, attempts: Attempts = ONCE, run_id: str = RUN, **more: Any) -> Task:
         """To compute a node's snapshot "1" from its inputs'. more: fields of `Task`."""
         kind = "source" if node == "numbers" else "transform"
         inputs = {} if node == "numbers" else {"source.numbers": "1"}
@@ -134,7 +133,7 @@ class TinyProject:
             str(self.root), "prod", run_id, f"{kind}.{node}", "1", inputs, attempts=attempts, **more
         )
 
-    def days(self, needs: Sequence[str] = (), run_id: str = "a-run") -> list[Task]:
+    def days(self, needs: Sequence[str] = (), run_id: str = RUN) -> list[Task]:
         """The batches of `daily`, one a day."""
         first = datetime(2024, 1, 1, tzinfo=UTC)
         starts = [first + timedelta(days=n) for n in range(DAYS)]

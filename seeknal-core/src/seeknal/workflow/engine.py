@@ -78,7 +78,7 @@ class Rows:
 class Stored(NamedTuple):
     """Something that lies on storage. part: empty for a snapshot that was computed whole; for a
     part of one, its name as `Part` has it; for what a build that died has left, another name.
-    bytes: of it."""
+    bytes: of it; 0 for a place where nothing is yet, or any more."""
 
     node_id: str
     snapshot: str
@@ -123,7 +123,8 @@ class ComparedRow(NamedTuple):
 
 
 class Engine(Protocol):
-    """Computes nodes. Called from several threads at once."""
+    """Computes nodes. Called from several threads at once. docs/behaviour/engines.md numbers what
+    it promises."""
 
     def check(self, node: Node) -> Sequence[Flaw]:
         """What is wrong with a node, found without any data: SQL that does not parse, a source
@@ -137,8 +138,8 @@ class Engine(Protocol):
 
         The snapshot appears at once and whole, or not at all, whatever dies when; one that is
         already there is replaced. Of a batch, the part appears so; it is not read before somebody
-        names it in a snapshot's `parts`. Raises BuildError, for rows outside of the interval too,
-        or whatever `job` raises.
+        names it in a snapshot's `parts`, and no other build changes it. Raises BuildError, for rows
+        outside of the interval too, or whatever `job` raises.
         """
 
     def flush(self) -> None:
@@ -151,7 +152,8 @@ class Engine(Protocol):
         """
 
     def export(self, sql: str, tables: Mapping[str, Snapshot], path: Path, format: str) -> None:
-        """Write the answer to a query to a local file. format: csv, json or parquet."""
+        """Write the answer to a query to a local file. format: csv, json or parquet. Raises
+        RequestError when the query is wrong, or for a format that the engine doesn't write."""
 
     def compare(
         self, before: Snapshot, after: Snapshot, keys: Sequence[str] = (), rows: int = 20
