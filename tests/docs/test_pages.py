@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,12 @@ def test_every_block_is_run_or_says_why_not(page: Path) -> None:
 def test_blocks_of_code_have_fences_but_for_the_commands_that_ci_runs(page: Path) -> None:
     found = indented_blocks(page)
     assert len(found) == (2 if name_of(page) == "README.md" else 0), found
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_links_lead_to_files_that_there_are(page: Path) -> None:
+    linked = re.findall(r"\]\(([^)\s#:]+)(?:#[\w-]+)?\)", page.read_text(encoding="utf-8"))
+    assert [path for path in linked if not (page.parent / path).exists()] == []
 
 
 def test_output_is_compared_but_for_times_and_dots() -> None:
