@@ -1,7 +1,7 @@
 """What `seeknal plugins new` writes: a package with one plugin that works, and its tests.
 
-The files are templates under `packages/`: those of `common/`, and those of the kind. `{{name}}` and
-the like are filled in, `src/` and the ending `.in` aside they are written where they lie.
+Its files are the templates of `packages/common/` and those of `packages/<kind>/`, without `.in`. In
+their paths and texts, `{{name}}` and the like are filled in. `using.md.in` goes into the README.
 """
 
 from __future__ import annotations
