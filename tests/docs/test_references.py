@@ -68,6 +68,15 @@ def not_in(page: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if f"`{name}`" not in page]
 
 
+def test_messages_that_are_explained_are_those_that_are_said() -> None:
+    explained = text("when-it-fails.md").partition("## What does this message mean?")[2]
+    messages = re.findall(r"^\| `([^`]+)` \|", explained, re.MULTILINE)
+    assert len(messages) > 5
+    code = "".join(p.read_text(encoding="utf-8") for p in ROOT.glob("seeknal-*/src/**/*.py"))
+    said = re.sub(r'"\s*f?"', "", code)
+    assert [message for message in messages if message not in said] == []
+
+
 def modules_in_the_reference() -> Iterator[str]:
     for page in DOCS.glob("api/*.md"):
         yield from re.findall(r"^::: (\S+)", page.read_text(encoding="utf-8"), re.MULTILINE)
