@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.wheels import ROOT, UV, build, new_venv, run
+from tests.wheels import ROOT, UV, build, install, run
 
 from seeknal.authoring.new_package import PACKAGE_KINDS, create_package
 from seeknal.errors import RequestError
@@ -35,7 +35,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """A package of each kind, written and installed where there are only the core and pytest."""
     work = tmp_path_factory.mktemp("authors")
     build([ROOT / "seeknal-core"], work / "wheels")
-    bin_ = new_venv(work / "venv", work / "wheels", "seeknal-core[testing]")
+    bin_ = install(work / "wheels", work / "venv", "seeknal-core[testing]")
     folder = work / "packages"
     folder.mkdir()
     packages = {}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.wheels import ROOT, build, new_venv, run
+from tests.wheels import ROOT, build, install, run
 
 MEMBERS = sorted(p.parent for p in ROOT.glob("seeknal-*/pyproject.toml"))
 CORES_OWN = {
@@ -35,10 +35,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheels: Path, tmp_path: Path) -> Callable[..., Path]:
     """The `seeknal` of a new environment with just these requirements."""
 
-    def install(*requirements: str) -> Path:
-        return new_venv(tmp_path / "venv", wheels, *requirements) / "seeknal"
-
-    return install
+    return lambda *requirements: install(wheels, tmp_path / "venv", *requirements) / "seeknal"
 
 
 def plugins(seeknal: Path, cwd: Path) -> set[tuple[str, str]]:

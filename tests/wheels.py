@@ -1,4 +1,4 @@
-"""Wheels of the members, and new environments that have nothing but what is installed from them."""
+"""Distributions as people get them: built as wheels, installed in a clean environment."""
 
 from __future__ import annotations
 
@@ -24,21 +24,20 @@ def run(command: list[str | Path], cwd: Path, code: int = 0) -> subprocess.Compl
     return done
 
 
-def build(projects: Iterable[Path], folder: Path) -> None:
-    """Put a wheel of each into a folder."""
+def build(distributions: Iterable[Path], folder: Path) -> None:
+    """Put the wheels of these source folders into a folder."""
     folder.mkdir(exist_ok=True)
 
-    def build_one(project: Path) -> None:
-        run([*UV, "build", "-q", "--wheel", project, "-o", folder], folder)
+    def build_one(source: Path) -> None:
+        run([*UV, "build", "-q", "--wheel", source, "-o", folder], folder)
 
     with ThreadPoolExecutor() as threads:
-        list(threads.map(build_one, projects))
+        list(threads.map(build_one, distributions))
 
 
-def new_venv(place: Path, wheels: Path, *requirements: str) -> Path:
-    """The `bin` of a new environment with these requirements. wheels: looked into before the
-    index."""
-    run([*UV, "venv", "-q", "--python", sys.executable, place], wheels)
-    python = place / "bin/python"
-    run([*UV, "pip", "install", "-q", "-p", python, "--find-links", wheels, *requirements], wheels)
-    return place / "bin"
+def install(wheels: Path, venv: Path, *requirements: str) -> Path:
+    """Make an environment with these, and return where its commands are."""
+    run([*UV, "venv", "-q", "--python", sys.executable, venv], venv.parent)
+    python, links = venv / "bin/python", ["--find-links", wheels]
+    run([*UV, "pip", "install", "-q", "-p", python, *links, *requirements], venv.parent)
+    return venv / "bin"

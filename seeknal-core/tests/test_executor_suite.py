@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ import pytest
 from seeknal.testing import ExecutorSuite
 from seeknal.testing.executor import OpenExecutor
 from seeknal.workflow.local_executor import LocalExecutor
+from seeknal.workflow.task import NodeResult, Task
 
 from .broken_plugins import citing, failed, hold_page_and_suite_together
 
@@ -19,6 +24,56 @@ class TestLocal(ExecutorSuite):
     @pytest.fixture
     def open_executor(self) -> OpenExecutor:
         return lambda: LocalExecutor(2)
+
+
+class ProcessPerTask(LocalExecutor):
+    """Each try of a task is a process of its own, as a job on a cluster would be."""
+
+    COMMAND = (
+        "import json, sys\n"
+        "from seeknal.workflow.task import Task\n"
+        "from seeknal.workflow.worker import execute\n"
+        "print(json.dumps(execute(Task.from_dict(json.load(sys.stdin))).to_dict()))\n"
+    )
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self._processes: set[subprocess.Popen[str]] = set()
+
+    def execute(self, task: Task) -> NodeResult:
+        if self._interrupted.is_set():
+            return NodeResult.of(task, "interrupted")
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(
+            [sys.executable, "-c", self.COMMAND], stdin=pipe, stdout=pipe, text=True
+        )
+        self._processes.add(process)
+        said, _ = process.communicate(json.dumps(task.to_dict()))
+        if process.returncode:
+            return NodeResult.of(task, "failed", error=f"its process ended: {process.returncode}")
+        return NodeResult.from_dict(json.loads(said))
+
+    def _try(self, task: Task) -> NodeResult:
+        result = self.execute(task)
+        for delay in task.attempts.delays:
+            if result.status == "success" or self._interrupted.wait(delay):
+                break
+            result = self.execute(task)
+        return result
+
+    def interrupt(self) -> None:
+        super().interrupt()
+        for process in list(self._processes):
+            process.kill()
+
+
+@pytest.mark.skipif(
+    not os.environ.get("SEEKNAL_NIGHTLY"), reason="starts 100 processes: SEEKNAL_NIGHTLY=1 does it"
+)
+class TestProcessPerTask(ExecutorSuite):
+    @pytest.fixture
+    def open_executor(self) -> OpenExecutor:
+        return ProcessPerTask
 
 
 BROKEN = """

@@ -60,7 +60,6 @@ def find_program() -> str | None:
     if found or not wheel or not wheel.origin:
         return found
     program = Path(wheel.origin).with_name("bin") / "redis-server"
-    program.chmod(0o755)
     return str(program)
 
 

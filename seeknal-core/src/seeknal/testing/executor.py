@@ -187,11 +187,13 @@ class ExecutorSuite(Suite):
         doubled = tiny.task("doubled", run_id="another-run", name="of a project that is gone")
         gone = replace(doubled, project_path=str(tiny.root.with_name("gone")))
         tasks = [tiny.task("bad"), *tiny.days(), gone, tiny.task("leaves"), tiny.task("doubled")]
-        results = {r.task: r.status for r in self.carry_out(executor, tasks)}
-        failed = {"transform.bad", "of a project that is gone", "transform.leaves"}
-        assert {name for name, status in results.items() if status == "failed"} == failed
-        assert {status for name, status in results.items() if name not in failed} == {"success"}
+        results = {result.task: result for result in self.carry_out(executor, tasks)}
+        failed = {name for name, result in results.items() if result.status == "failed"}
+        assert failed == {"transform.bad", "of a project that is gone", "transform.leaves"}
+        assert {results[name].status for name in set(results) - failed} == {"success"}
         assert len(results) == len(tasks)
+        assert results["transform.leaves"].error == "SystemExit: I leave"
+        assert results["transform.leaves"].place == tiny.place('sys.exit("I leave")')
         (again,) = self.carry_out(executor, [tiny.task("takes_a_while")])
         assert again.status == "success"
 

@@ -57,7 +57,7 @@ class SchedulerSuite(Suite):
     """That it doesn't know."""
 
     years: ClassVar[tuple[int, int]] = (2015, 2025)
-    """The first and the last year, both whole, for which it is asked."""
+    """The first and the last year for which it is asked."""
 
     examples: ClassVar[int] = 50
     """How many random windows are tried in a test."""
@@ -68,9 +68,9 @@ class SchedulerSuite(Suite):
 
     @property
     def window(self) -> Interval:
-        """All the years of the suite."""
+        """All the years of the suite, whatever the zone."""
         first, last = self.years
-        return Interval(datetime(first, 1, 1, tzinfo=UTC), datetime(last + 1, 1, 1, tzinfo=UTC))
+        return Interval(datetime(first, 1, 2, tzinfo=UTC), datetime(last, 12, 31, tzinfo=UTC))
 
     @property
     def questions(self) -> list[tuple[str, str]]:

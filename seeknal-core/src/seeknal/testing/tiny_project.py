@@ -16,7 +16,7 @@ from seeknal.dag.manifest import ONCE, Attempts
 from seeknal.state.intervals import Interval
 from seeknal.workflow.task import Task
 
-DAYS = 12
+DAYS = 6
 RUN = "a-run"
 NODES = f'''\
 """Each of them leaves a file in the folder `done` whenever it is done."""

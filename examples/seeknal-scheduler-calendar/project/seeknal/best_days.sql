@@ -1,0 +1,1 @@
+SELECT traded_on, sum(percent) AS percent FROM ref('transform.moves') GROUP BY traded_on
