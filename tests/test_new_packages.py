@@ -64,6 +64,14 @@ def test_all_kinds_are_typed_and_tidy(written: Written) -> None:
     run([BIN / "mypy", "--strict", "--python-executable", python, *places], written.folder)
 
 
+@pytest.mark.parametrize("name", ["a", "twenty-letters-and-a"])
+def test_lines_hold_short_names_and_long_ones(tmp_path: Path, name: str) -> None:
+    for kind in PACKAGE_KINDS:
+        create_package(kind, name, tmp_path)
+    run([BIN / "ruff", "check", "."], tmp_path)
+    run([BIN / "ruff", "format", "--check", "."], tmp_path)
+
+
 def test_all_kinds_are_found_by_their_names(written: Written) -> None:
     listing = json.loads(run([written.bin / "seeknal", "plugins", "--json"], written.folder).stdout)
     lines = {line["name"]: line for line in listing}
@@ -94,7 +102,7 @@ def test_a_package_says_for_which_versions_it_is(tmp_path: Path) -> None:
         ("scheduler", "Tides", "'Tides' can't be the name of a plugin: use "),
         ("scheduler", "../tides", "can't be the name of a plugin"),
         ("scheduler", "tides-", "can't be the name of a plugin"),
-        ("scheduler", "t" * 41, "can't be the name of a plugin"),
+        ("scheduler", "t" * 21, "can't be the name of a plugin"),
         ("scheduler", "", "can't be the name of a plugin"),
     ],
 )

@@ -27,14 +27,15 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
-PLUGIN_NAME = re.compile(r"(?=.{1,40}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
-PLUGIN_NAME_RULE = "up to 40 small letters, digits and single '-' between them, as in 'redis-ha'"
+PLUGIN_NAME = re.compile(r"(?=.{1,20}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
+PLUGIN_NAME_RULE = "up to 20 small letters, digits and single '-' between them, as in 'redis-ha'"
 
 
 def check_plugin_name(name: str) -> str:
     """Return `name`, or raise RequestError that says what a new plugin may be called.
 
-    The name goes into those of a distribution and of a package, which allow less.
+    The name goes into those of a distribution, a package and a class, and lines of a hundred
+    letters hold two of them.
     """
     if not PLUGIN_NAME.fullmatch(name):
         raise RequestError(f"{name!r} can't be the name of a plugin: use {PLUGIN_NAME_RULE}.")
