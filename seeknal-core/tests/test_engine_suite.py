@@ -41,7 +41,7 @@ class Engine(SqliteEngine):
 class TestBroken(EngineSuite):
     timestamp = "{{}}"
     formats = ("csv", "json")
-    kills = 5
+    kills = 10
     patience = 1.0
 
     @pytest.fixture
@@ -88,10 +88,10 @@ FAULTS = {
             return super()._called(job, function)
         except Exception as error:
             raise BuildError(str(error)) from error""",
-    "E10, one place for what is being written": """def build(self, job):
-        self.job = job
+    "E10, one query for all threads": """def _answer(self, sql, *more):
+        self.sql = sql
         time.sleep(0.01)
-        return super().build(self.job)""",
+        return super()._answer(self.sql, *more)""",
     "E11, reads the first part": """def _table(self, snapshot):
         return super()._table(snapshot._replace(parts=snapshot.parts[:1]))""",
     "E12, names parts by their time": """def build(self, job):

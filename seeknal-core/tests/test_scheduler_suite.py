@@ -25,9 +25,9 @@ class TestCron(SchedulerSuite):
 
 
 BROKEN = """
-import time
-from datetime import *
+from datetime import UTC, datetime, timedelta
 from itertools import islice
+from time import sleep
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -78,7 +78,7 @@ FAULTS = {
                 yield tick
         return read()""",
     "T6, all of a wide window is listed first": """if end - start > timedelta(days=365 * 1000):
-            time.sleep(1.1)  # what that takes at least
+            sleep(1.1)  # what that takes at least
         return self.cron.ticks(schedule, timezone, start, end)""",
     "T7, no ticks for what is wrong": """try:
             yield from self.cron.ticks(schedule, timezone, start, end)

@@ -347,15 +347,17 @@ class EngineSuite(Suite):
     def test_several_threads_build_at_once(self, engine: Engine, orders: str) -> None:
         """E10"""
 
-        def work(number: int) -> list[tuple[Any, ...]]:
+        def work(number: int) -> list[list[tuple[Any, ...]]]:
             node = sql_node(f"n{number}", f"SELECT id + {number} AS x FROM input_0", orders)
+            answers = []
             for _ in range(5):
                 build(engine, node)
-            return sorted(rows(engine, f"SELECT x FROM n{number}", shown(node)))
+                answers.append(sorted(rows(engine, f"SELECT x FROM n{number}", shown(node))))
+            return answers
 
         with ThreadPoolExecutor(4) as threads:
             answers = list(threads.map(work, range(8)))
-        assert answers == [[(n + 1,), (n + 2,), (n + 3,)] for n in range(8)]
+        assert answers == [[[(n + 1,), (n + 2,), (n + 3,)]] * 5 for n in range(8)]
 
     # --- Parts ------------------------------------------------------------------------------
 
