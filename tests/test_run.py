@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -112,6 +113,15 @@ def test_a_snapshot_that_someone_deleted_is_computed_again(project: Path) -> Non
     for data in (project / "target/snapshots/transform.daily").rglob("data.parquet"):
         data.unlink()
     assert computed(run(project)) == {"daily"}
+
+
+def test_reading_what_someone_deleted_says_how_to_get_it_back(project: Path) -> None:
+    run(project)
+    shutil.rmtree(project / "target/snapshots/transform.daily")
+    with pytest.raises(RequestError, match=r"run --full-refresh --select transform\.daily`"):
+        rows(project, "select * from daily")
+    run(project, select="transform.daily", full_refresh=True)
+    assert rows(project, "select count(*) from daily") == [(2,)]
 
 
 def test_state_that_someone_deleted_costs_no_recomputation(project: Path) -> None:

@@ -193,10 +193,12 @@ KINDS: tuple[Kind[Any], ...] = (STATE_BACKEND, CLASSIFIER, SCHEDULER, EXECUTOR, 
 def seeknal_plan_created(plan: Plan) -> None:
     """It is known what is to be computed; nothing has been computed yet.
 
+    ```python
     @hookimpl
     def seeknal_plan_created(plan):
         if len(plan.tasks) > 1000:
             page_someone(f"{len(plan.tasks)} nodes to compute in {plan.environment}")
+    ```
     """
 
 
@@ -204,9 +206,11 @@ def seeknal_plan_created(plan: Plan) -> None:
 def seeknal_run_started(run: RunInfo, plan: Plan) -> None:
     """A run begins.
 
+    ```python
     @hookimpl
     def seeknal_run_started(run, plan):
         print(f"{run.run_id}: {len(plan.tasks)} nodes to compute")
+    ```
     """
 
 
@@ -214,9 +218,11 @@ def seeknal_run_started(run: RunInfo, plan: Plan) -> None:
 def seeknal_node_started(run: RunInfo, node_id: str, task: Task) -> None:
     """A node, or one batch of its intervals, has been handed to a worker.
 
+    ```python
     @hookimpl
     def seeknal_node_started(run, node_id, task):
         started[task.name] = time.monotonic()
+    ```
     """
 
 
@@ -225,10 +231,12 @@ def seeknal_node_finished(run: RunInfo, result: NodeResult) -> None:
     """A node, or one batch of its intervals, succeeded, failed, or was skipped since something
     that it needs failed.
 
+    ```python
     @hookimpl
     def seeknal_node_finished(run, result):
         if result.status == "failed":
             tell_owner(result.node_id, result.error)
+    ```
     """
 
 
@@ -236,9 +244,11 @@ def seeknal_node_finished(run: RunInfo, result: NodeResult) -> None:
 def seeknal_run_finished(run: RunInfo, summary: RunSummary) -> None:
     """A run is over, whatever came of it.
 
+    ```python
     @hookimpl
     def seeknal_run_finished(run, summary):
         metrics.gauge("seeknal.failed", summary.failed)
+    ```
     """
 
 
@@ -246,7 +256,9 @@ def seeknal_run_finished(run: RunInfo, summary: RunSummary) -> None:
 def seeknal_environment_promoted(source: str, target: str) -> None:
     """The pointers of `target` have moved to what `source` points at.
 
+    ```python
     @hookimpl
     def seeknal_environment_promoted(source, target):
         announce(f"{target} now shows {source}")
+    ```
     """

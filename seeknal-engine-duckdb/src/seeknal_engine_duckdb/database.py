@@ -419,4 +419,8 @@ def _query_error(error: duckdb.Error, tables: Mapping[str, Snapshot]) -> Request
         names = [*tables, *_by_name(tables)]
         hint = f" Write {' or '.join(ids)}." if ids else did_you_mean(missing[1], names)
         message = f"there is no table '{missing[1]}'; a node is one when it has been computed."
+    lost = re.search(r'No files found that match the pattern ".*/snapshots/([^/]+)/', str(error))
+    if lost:
+        message = f"data of {lost[1]} is gone from storage."
+        hint = f" Compute it anew: `seeknal run --full-refresh --select {lost[1]}`."
     return RequestError(f"The query can't be answered: {message}{hint}")

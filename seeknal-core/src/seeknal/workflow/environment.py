@@ -1,10 +1,12 @@
 """Try a change beside production, look at it, put it live in one step, and take it back.
 
+```python
 manager = EnvironmentManager(target_path="target")
 plan = manager.plan("dev", Manifest.load("target/manifest.json"))
 print(plan.summary)
 manager.apply("dev")
 manager.promote("dev", "prod")
+```
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """Time cut into intervals by a schedule, for what is computed a piece at a time.
 
+```python
 from seeknal.workflow.intervals import IntervalCalculator
 
 calculator = IntervalCalculator()
 january = calculator.calculate_intervals("2024-01-01", "2024-01-31", "@daily")
 assert len(january) == 31
+```
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Where the flows of the plugin "prefect" are found: `pip install "seeknal-core[prefect]"`.
 
+```python
 from seeknal.workflow.prefect_integration import seeknal_run_flow
 
 results = seeknal_run_flow(project_path="/path/to/project")
+```
 """
 
 from __future__ import annotations
