@@ -6,13 +6,9 @@ import pytest
 
 from seeknal.testing import ExecutorSuite
 from seeknal.testing.executor import OpenExecutor
-from seeknal.testing.tiny_project import TinyProject
-from seeknal.workflow.executor import Executor
 from seeknal_prefect.executor import PrefectExecutor
 
-from .shops import nightly
-
-pytestmark = [pytest.mark.usefixtures("server"), nightly]
+pytestmark = pytest.mark.usefixtures("server")
 
 
 class TestThreads(ExecutorSuite):
@@ -22,16 +18,8 @@ class TestThreads(ExecutorSuite):
     def open_executor(self) -> OpenExecutor:
         return lambda: PrefectExecutor("threads", workers=2)
 
-    @pytest.mark.xfail(reason="closed early, it forgets the tasks that wait", strict=True)
-    def test_closing_waits_for_what_runs(self, executor: Executor, tiny: TinyProject) -> None:
-        super().test_closing_waits_for_what_runs(executor, tiny)
-
 
 class TestProcesses(ExecutorSuite):
     @pytest.fixture
     def open_executor(self) -> OpenExecutor:
         return lambda: PrefectExecutor("processes", workers=2)
-
-    @pytest.mark.xfail(reason="closed early, it forgets the tasks that wait", strict=True)
-    def test_closing_waits_for_what_runs(self, executor: Executor, tiny: TinyProject) -> None:
-        super().test_closing_waits_for_what_runs(executor, tiny)

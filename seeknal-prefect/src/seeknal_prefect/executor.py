@@ -51,7 +51,7 @@ class Done(NamedTuple):
 
 
 Event = Task | Done | None
-"""A task to be done, one that has been, or the end."""
+"""A task to be done, one that has been, or None: there is nothing more to come."""
 
 
 class PrefectExecutor:
@@ -110,20 +110,20 @@ class PrefectExecutor:
 
     def _work(self) -> None:
         waiting: deque[Task] = deque()
-        busy = 0
-        while (event := self._events.get()) is not None:
-            todo: list[Event] = [event]
+        busy, closing = 0, False
+        while not closing or (not self._interrupted and (busy or waiting)):
+            todo: list[Event] = [self._events.get()]
             while not self._events.empty():
                 todo.append(self._events.get())
             for one in todo:
                 if one is None:
-                    return
-                if isinstance(one, Task):
+                    closing = True
+                elif isinstance(one, Task):
                     waiting.append(one)
                 else:
                     busy -= 1
                     waiting.extendleft(self._take(one))
-            while waiting and busy < self._workers:
+            while waiting and busy < self._workers and not self._interrupted:
                 busy += self._send(self._batching.take(waiting, self._workers - busy))
 
     def _send(self, batch: Batch) -> bool:
@@ -205,6 +205,8 @@ class PrefectExecutor:
         if self._host is None or self._interrupted:
             return
         self._interrupted = True
+        if self._closed:
+            self._events.put(None)  # who closes it waits for what has been submitted
         stop_trying(self._host.flow_run_id)
         threading.Thread(target=self._give_up, daemon=True).start()
         if self._elsewhere:
