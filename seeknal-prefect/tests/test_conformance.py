@@ -22,7 +22,7 @@ class TestThreads(ExecutorSuite):
     def open_executor(self) -> OpenExecutor:
         return lambda: PrefectExecutor("threads", workers=2)
 
-    @pytest.mark.xfail(reason="closed early, it forgets the tasks that wait", strict=True)
+    @pytest.mark.xfail(reason="closed while tasks run, it leaves their futures undone", strict=True)
     def test_closing_waits_for_what_runs(self, executor: Executor, tiny: TinyProject) -> None:
         super().test_closing_waits_for_what_runs(executor, tiny)
 
@@ -32,6 +32,6 @@ class TestProcesses(ExecutorSuite):
     def open_executor(self) -> OpenExecutor:
         return lambda: PrefectExecutor("processes", workers=2)
 
-    @pytest.mark.xfail(reason="closed early, it forgets the tasks that wait", strict=True)
+    @pytest.mark.xfail(reason="closed while tasks run, it leaves their futures undone", strict=True)
     def test_closing_waits_for_what_runs(self, executor: Executor, tiny: TinyProject) -> None:
         super().test_closing_waits_for_what_runs(executor, tiny)
