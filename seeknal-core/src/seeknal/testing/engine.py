@@ -646,6 +646,21 @@ class EngineSuite(Suite):
         build(engine, sql_node("orders", ORDERS))
         assert len(rows(engine, "SELECT id FROM orders", shown(orders))) == 3
 
+    def test_what_is_not_there_is_not_read(self, engine: Engine, orders: str) -> None:
+        """E26"""
+        part = self.part(engine, day(1), self.events(engine, ("2024-01-01 01:00:00", 1)))
+        engine.remove([Stored("transform.daily", "2-parts", part.name)])
+        gone, daily = shown(orders, "2"), shown("transform.daily", "2-parts", part)
+        for snapshot in (gone, daily):
+            with pytest.raises(RequestError):
+                rows(engine, f"SELECT * FROM {snapshot.node_id}", snapshot)
+            node = sql_node("t", "SELECT 1 AS a FROM input_0", snapshot.node_id)
+            with pytest.raises(BuildError):
+                build(engine, node, inputs=[snapshot])
+        with pytest.raises(RequestError):
+            engine.compare(shown(orders), gone)
+        assert engine.existing([shown("transform.t")]) == set()
+
     # --- Stopping ---------------------------------------------------------------------------
 
     def thousand(self, engine: Engine) -> str:
@@ -654,7 +669,7 @@ class EngineSuite(Suite):
         return "transform.thousand"
 
     def test_interrupting_stops_what_runs(self, engine: Engine) -> None:
-        """E26"""
+        """E27"""
         node = sql_node("slow", SLOW, self.thousand(engine))
         before = found(engine)
         interrupted = threading.Timer(0.3, engine.interrupt)
@@ -667,7 +682,7 @@ class EngineSuite(Suite):
         assert found(engine) == before
 
     def test_a_job_that_takes_longer_than_its_timeout_is_stopped(self, engine: Engine) -> None:
-        """E27"""
+        """E28"""
         node = sql_node("slow", SLOW, self.thousand(engine))
         before, started = found(engine), time.monotonic()
         with pytest.raises(BuildError, match="timeout"):
@@ -679,7 +694,7 @@ class EngineSuite(Suite):
     def test_closing_twice_does_no_harm(
         self, open_engine: OpenEngine, workspace: Workspace
     ) -> None:
-        """E28"""
+        """E29"""
         unused, used = open_engine(workspace), open_engine(workspace)
         build(used, sql_node("t", "SELECT 1 AS a"))
         for opened in (unused, unused, used, used):
@@ -690,7 +705,7 @@ class EngineSuite(Suite):
     def test_a_build_that_is_killed_leaves_a_whole_snapshot_or_none(
         self, open_engine: OpenEngine, workspace: Workspace
     ) -> None:
-        """E29"""
+        """E30"""
         self.need("forks")
         chance = random.Random(7)
         for round_ in range(self.kills):

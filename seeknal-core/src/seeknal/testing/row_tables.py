@@ -84,7 +84,11 @@ def write(path: Path, table: Table) -> int:
 
 
 def read(path: Path) -> Table:
-    return Table(*json.loads(path.read_text(encoding="utf-8")))
+    """Raises BuildError when it isn't there."""
+    try:
+        return Table(*json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise BuildError(f"there is no file {path}") from None
 
 
 def read_csv(paths: Iterable[Path]) -> Table:

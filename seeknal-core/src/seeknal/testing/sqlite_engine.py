@@ -138,7 +138,7 @@ class SqliteEngine:
     def query(self, sql: str, tables: Mapping[str, Snapshot]) -> Rows:
         try:
             answer = self._answer(first_statement(sql), tables)
-        except _WRONG as error:
+        except (BuildError, *_WRONG) as error:
             raise RequestError(f"The query can't be answered: {error}") from error
         return Rows(answer.columns, answer.types, iter(map(tuple, answer.rows)))
 
@@ -156,7 +156,11 @@ class SqliteEngine:
     def compare(
         self, before: Snapshot, after: Snapshot, keys: Sequence[str] = (), rows: int = 20
     ) -> Comparison:
-        return row_tables.compare(self._table(before), self._table(after), keys, rows)
+        try:
+            tables = self._table(before), self._table(after)
+        except BuildError as error:
+            raise RequestError(f"{after.node_id} can't be compared: {error}") from error
+        return row_tables.compare(*tables, keys, rows)
 
     def export_views(self, tables: Mapping[str, Snapshot], path: Path) -> list[str]:
         """SQLite can't read snapshots, so that the file has a table with a copy of each."""
