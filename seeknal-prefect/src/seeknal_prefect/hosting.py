@@ -84,7 +84,8 @@ class OwnFlow(Host):
                 if not begun.done():
                     begun.set_exception(error)
             finally:
-                del _hosted[first.run_id]
+                if _hosted.get(first.run_id) is hosted:  # and not of one that came after it
+                    del _hosted[first.run_id]
                 hosted.over.set()
 
         threading.Thread(
