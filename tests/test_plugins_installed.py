@@ -28,6 +28,17 @@ from seeknal.hookspecs import Offer, hookimpl
 def seeknal_state_backend():
     return Offer(create=dict, summary="Not for use")
 """
+SCHEDULER = """\
+from seeknal.hookspecs import Offer, hookimpl
+
+class Moody:
+    def ticks(self, schedule, timezone, start, end):
+        raise ValueError("not today")
+
+@hookimpl
+def seeknal_scheduler():
+    return Offer(create=Moody, summary="Not for use")
+"""
 COMMANDS = """\
 import typer
 
@@ -90,6 +101,7 @@ DISTRIBUTIONS = {
     "acme-one": ("state_backend", {"twin": "acme_one"}, STATE),
     "acme-two": ("state_backend", {"twin": "acme_two"}, STATE),
     "acme-good": ("state_backend", {"good": "acme_good"}, STATE),
+    "acme-moody": ("scheduler", {"moody": "acme_moody"}, SCHEDULER),
     "acme-commands": (
         "commands",
         {"hello": "acme_commands:one", "many": "acme_commands:many", "run": "acme_commands:one"},
@@ -264,6 +276,18 @@ def test_a_command_that_raises_says_whose_fault_it_is(seeknal: Seeknal) -> None:
     error = seeknal("many", "fail", code=1).stderr
     assert "acme-commands 1.2: ValueError: oh no" in error
     assert "Seeknal" not in error
+
+
+def test_a_plugin_that_raises_when_it_is_used_is_named(seeknal: Seeknal, shop: Path) -> None:
+    settings = shop / "seeknal_project.yml"
+    settings.write_text(f"{settings.read_text()}scheduler: moody\n")
+    node = shop / "seeknal" / "daily.sql"
+    node.write_text(
+        "/*\n---\nschedule: '@daily'\nstart: 2024-01-01\nincremental: {time_column: d}\n"
+        "---\n*/\nSELECT {{ start }} AS d FROM ref('source.orders') WHERE d < {{ end }}\n"
+    )
+    error = seeknal("run", "-p", "shop", code=1).stderr
+    assert "this is a fault in acme-moody 1.2: ValueError: not today" in error
 
 
 def test_a_broken_command_says_whose_it_is(seeknal: Seeknal) -> None:

@@ -172,6 +172,13 @@ class Plugins:
         """Everything that installed distributions announce in a group, sorted by name."""
         return self._index.get(group, [])
 
+    def owners(self) -> dict[str, str]:
+        """Which distribution, in which version, each package outside of the core is of."""
+        announced = [found for group in self._index.values() for found in group]
+        owners = {found.value.partition(":")[0].partition(".")[0]: found for found in announced}
+        owners.pop("seeknal", None)
+        return {package: found.origin for package, found in owners.items()}
+
     @cached_property
     def _index(self) -> dict[str, list[Announced]]:
         return read_index()
@@ -251,10 +258,6 @@ class Plugins:
     def commands(self) -> list[str]:
         """Names of the commands that plugins bring; imports nothing."""
         return sorted({a.name for a in self.announced(COMMANDS_GROUP) if not self._disabled_by(a)})
-
-    def origin_of_command(self, name: str) -> str:
-        """Which distribution brings a command, in which version. Raises like `get`."""
-        return self._one(COMMANDS_GROUP, "command", name).origin
 
     def command(self, name: str) -> typer.Typer:
         """The Typer app behind a command's name. Raises like `get`."""

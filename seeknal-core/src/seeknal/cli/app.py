@@ -7,6 +7,7 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from traceback import walk_tb
 from typing import Annotated, Any
 
 import typer
@@ -95,7 +96,7 @@ class SeeknalGroup(QuickGroup):
             raise typer.Exit(1) from None
         except Exception as error:
             _raise_under_debug(error)
-            fault = f"{self._whose(ctx)}: {type(error).__name__}: {error}"
+            fault = f"{self._whose(error)}: {type(error).__name__}: {error}"
             typer.echo(
                 f"Error: this is a fault in {fault}\n"
                 f"Run the command again with {DEBUG} to see where, and please report it.",
@@ -103,11 +104,15 @@ class SeeknalGroup(QuickGroup):
             )
             raise typer.Exit(1) from None
 
-    def _whose(self, ctx: Any) -> str:
-        name = ctx.invoked_subcommand
-        if name in OWN or name not in self._plugins.commands():
-            return "Seeknal"
-        return self._plugins.origin_of_command(name)
+    def _whose(self, error: Exception) -> str:
+        """In whose code it happened, or in what that has called: ours, or that of a plugin."""
+        owners = self._plugins.owners()
+        packages = [
+            str(frame.f_globals.get("__name__", "")).partition(".")[0]
+            for frame, _ in walk_tb(error.__traceback__)
+        ]
+        known = (package for package in reversed(packages) if package in {*owners, "seeknal"})
+        return owners.get(next(known, ""), "Seeknal")
 
 
 def _raise_under_debug(error: Exception) -> None:
