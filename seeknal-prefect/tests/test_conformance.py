@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from seeknal.testing import ExecutorSuite
@@ -19,6 +21,10 @@ class TestThreads(ExecutorSuite):
         return lambda: PrefectExecutor("threads", workers=2)
 
 
+@pytest.mark.skipif(
+    not os.environ.get("SEEKNAL_NIGHTLY"),
+    reason="every task waits for a process of Prefect to begin: SEEKNAL_NIGHTLY=1 does it",
+)
 class TestProcesses(ExecutorSuite):
     @pytest.fixture
     def open_executor(self) -> OpenExecutor:
