@@ -27,6 +27,12 @@ class Machine:
             stderr=self._log,
         )
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a flow run's process is there."""
+        children = psutil.Process(self._worker.pid).children(recursive=True)
+        return any("prefect.engine" in " ".join(child.cmdline()) for child in children)
+
     def kill(self) -> None:
         """It is gone from one moment to the next, with all that it was at."""
         worker = psutil.Process(self._worker.pid)

@@ -170,10 +170,10 @@ def test_a_backfill_that_fails_says_in_which_interval(shop: Shop) -> None:
 
 
 @pytest.fixture(scope="module")
-def worker(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def worker(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A machine that runs what is deployed to it."""
     machine = Machine(tmp_path_factory.mktemp("machine"), "flock")
-    yield
+    yield machine
     machine.kill()
 
 
@@ -245,8 +245,9 @@ def test_a_worker_runs_what_is_due(shop: Shop, client: SyncPrefectClient) -> Non
     assert shop.query("FROM total") == [(1900,)]
 
 
-@pytest.mark.usefixtures("worker")
-def test_a_cancelled_run_goes_on_where_it_stopped(shop: Shop, client: SyncPrefectClient) -> None:
+def test_a_cancelled_run_goes_on_where_it_stopped(
+    shop: Shop, client: SyncPrefectClient, worker: Machine
+) -> None:
     slow = "SELECT count(*) AS n FROM ref('transform.total'), range(100000) a, range(100000000) b "
     shop.sql("slow", slow + "WHERE sin(a.range + b.range) > 5")
     flow_run: Any = run_deployment(deploy(shop, "cancelled"), timeout=0)
@@ -256,6 +257,8 @@ def test_a_cancelled_run_goes_on_where_it_stopped(shop: Shop, client: SyncPrefec
     client.set_flow_run_state(flow_run.id, Cancelling())
     until(lambda: client.read_flow_run(flow_run.id).state_name == "Cancelled")
     until(lambda: [r.status for r in _runs(shop)] == ["interrupted"], 10)
+    until(lambda: not worker.at_work)
+    time.sleep(5)  # the worker may say once more that it was cancelled
 
     shop.sql("slow", "SELECT amount AS n FROM ref('transform.total')")
     client.set_flow_run_state(flow_run.id, Scheduled(name="AwaitingRetry"))  # as the UI's Retry
