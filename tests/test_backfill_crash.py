@@ -1,7 +1,8 @@
-"""Backfills that are killed at random moments, and resumed."""
+"""Backfills that are killed at random, and resumed. SEEKNAL_NIGHTLY=1 kills more of them."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 SCRIPT = Path(__file__).with_name("killed_backfills.py")
 STATES = ("file", "database")
-KILLS = 100
+KILLS = 100 if os.environ.get("SEEKNAL_NIGHTLY") else 60
 
 Backfills = dict[str, subprocess.Popen[str]]
 

@@ -126,11 +126,12 @@ def state_of(flow_run: UUID) -> str | None:
 
 
 def parts(storage: Any, begin: str = "") -> list[str]:
-    """The files of the node's parts, or of those whose interval begins like this."""
+    """The files of the node's parts, or of those whose interval begins like this; not what a dead
+    machine was writing beside them, which `seeknal env cleanup` removes."""
     storage.invalidate_cache()
     files = storage.find(f"{BUCKET}/shop/snapshots/transform.daily")
     names = sorted(file.rpartition("/")[2] for file in files)
-    return [name for name in names if name.startswith(begin)]
+    return [name for name in names if name.startswith(begin) and not name.startswith(".")]
 
 
 def runs(shop: Shop) -> list[Run]:
