@@ -65,7 +65,7 @@ def _measure(inputs: projects.Inputs, rest: Callable[[], None]) -> dict[str, Any
 
 def _run(root: Path, executor: str, batch: object) -> tuple[float, float]:
     """Seconds of a run from nothing, and of its nodes by themselves."""
-    _put_away(root / "target", root.with_name("old"))
+    projects.put_away(root / "target", root.with_name("old"))
     (root / "seeknal_project.yml").write_text(SETTINGS.format(WORKERS, batch), encoding="utf-8")
     summaries: list[Any] = []
 
@@ -110,12 +110,6 @@ def _no_ops(inputs: projects.Inputs) -> float:
     started = time.perf_counter()
     no_ops()
     return ended[0] - started
-
-
-def _put_away(folder: Path, old: Path) -> None:
-    old.mkdir(exist_ok=True)
-    if folder.exists():
-        folder.rename(old / str(len(os.listdir(old))))
 
 
 if __name__ == "__main__":

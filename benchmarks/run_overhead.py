@@ -9,7 +9,6 @@ information, as processes of their own.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -46,20 +45,20 @@ def _measure(inputs: projects.Inputs) -> dict[str, Any]:
         listed.write_text(json.dumps(statements), encoding="utf-8")
 
         def ours() -> float:
-            _put_away(target, old)
+            projects.put_away(target, old)
             return timing.seconds(lambda: _run(root))
 
         def bare() -> float:
-            _put_away(out, old)
+            projects.put_away(out, old)
             out.mkdir()
             return timing.seconds(lambda: bare_copies.copy_all(statements))
 
         def ours_as_process() -> float:
-            _put_away(target, old)
+            projects.put_away(target, old)
             return timing.process([SEEKNAL, "run", "-p", root], root).seconds
 
         def bare_as_process() -> float:
-            _put_away(out, old)
+            projects.put_away(out, old)
             out.mkdir()
             return timing.process([sys.executable, BARE, listed], root).seconds
 
@@ -96,14 +95,6 @@ def _run(root: Path) -> None:
     computed = summary.count("success")
     if summary.status != "success" or computed != NODES + 1:
         raise RuntimeError(f"{summary.status}, {computed} nodes computed")
-
-
-def _put_away(folder: Path, old: Path) -> None:
-    """Let a folder be new the next time. Nothing is deleted until all is measured: on ext4 without
-    a journal, files that were deleted in the last minutes make it slow to create others."""
-    old.mkdir(exist_ok=True)
-    if folder.exists():
-        folder.rename(old / str(len(os.listdir(old))))
 
 
 if __name__ == "__main__":

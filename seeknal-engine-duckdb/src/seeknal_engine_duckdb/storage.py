@@ -90,13 +90,6 @@ def _own_name() -> str:
     return f".{DATA_FILE}.{os.getpid()}.{os.urandom(4).hex()}"
 
 
-def _files(snapshot: Snapshot) -> list[str]:
-    """Below its node's folder."""
-    if is_incremental(snapshot.id):
-        return [part.name for part in snapshot.parts]
-    return [f"{snapshot.id}/{DATA_FILE}"]
-
-
 def is_beside(name: str) -> bool:
     """Whether a file is called as what `Storage.beside` gives."""
     return _OWN_NAME.fullmatch(name) is not None
@@ -228,7 +221,8 @@ class RemoteStorage:
 
     def look(self, snapshot: Snapshot) -> None:
         """DuckDB asks for each file some ten times what a listing of their folder says once."""
-        for folder in {name.rpartition("/")[0] for name in _files(snapshot)}:
+        folders = {part.name.rpartition("/")[0] for part in snapshot.parts}
+        for folder in folders if is_incremental(snapshot.id) else {snapshot.id}:
             with suppress(FileNotFoundError):  # whoever reads it says so
                 self._fs.ls(f"{self._path}/{snapshot.node_id}/{folder}", refresh=True)
 
