@@ -6,10 +6,11 @@ import json
 import os
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, InvalidStateError
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Literal, NamedTuple
 
@@ -29,7 +30,14 @@ from seeknal_prefect.batching import Batching
 from seeknal_prefect.hosting import Host, OwnFlow, host_of
 from seeknal_prefect.runners import task_runner as task_runner_of
 from seeknal_prefect.server import require_server
-from seeknal_prefect.tasks import LOOK_EVERY, name_of, prefect_task_for, states_of, stop_trying
+from seeknal_prefect.tasks import (
+    LOOK_EVERY,
+    name_of,
+    prefect_task_for,
+    states_of,
+    stop_trying,
+    told_here,
+)
 
 PATIENCE = 5.0
 """Seconds that an interrupted task has to end: one that waits to be tried again does not."""
@@ -37,7 +45,12 @@ PATIENCE = 5.0
 WORKERS_LOST = 2
 """How many workers may die over one task before it has failed: it may be what kills them."""
 
-Batch = Sequence[Task]
+
+class Batch(NamedTuple):
+    """Tasks that share a Prefect task. results: what is known of them, when it is done here."""
+
+    tasks: list[Task]
+    results: list[NodeResult]
 
 
 class Done(NamedTuple):
@@ -50,8 +63,8 @@ class Done(NamedTuple):
     seconds: float
 
 
-Event = Task | Done | None
-"""A task to be done, one that has been, or None: there is nothing more to come."""
+Event = Done | None
+"""A batch that has been done, or None: there are tasks, or there will be none any more."""
 
 
 class PrefectExecutor:
@@ -74,7 +87,7 @@ class PrefectExecutor:
         self._workers = workers or os.cpu_count() or 1
         self._runner = task_runner_of(task_runner, self._workers, address)
         self._elsewhere = task_runner != "threads"
-        self._batching = Batching(batch, self._workers)
+        self._batching = Batching(batch, self._workers, grows=not self._elsewhere)
         self.slots = self._batching.slots
         self._host: Host | None = None
         self._futures: dict[str, Future[NodeResult]] = {}
@@ -92,7 +105,8 @@ class PrefectExecutor:
             self._begin(task)
         future: Future[NodeResult] = Future()
         self._futures[task.name] = future
-        self._events.put(task)
+        self._batching.add(task)
+        self._events.put(None)
         return future
 
     def _begin(self, first: Task) -> None:
@@ -109,61 +123,65 @@ class PrefectExecutor:
     # --- The pump: one thread submits, and takes what is done -----------------------------------
 
     def _work(self) -> None:
-        waiting: deque[Task] = deque()
-        busy, closing = 0, False
-        while not closing or (not self._interrupted and (busy or waiting)):
-            todo: list[Event] = [self._events.get()]
+        busy = 0
+        while not self._closed or (not self._interrupted and (busy or self._batching.waits)):
+            todo = [self._events.get()]
             while not self._events.empty():
                 todo.append(self._events.get())
-            for one in todo:
-                if one is None:
-                    closing = True
-                elif isinstance(one, Task):
-                    waiting.append(one)
-                else:
-                    busy -= 1
-                    waiting.extendleft(self._take(one))
-            while waiting and busy < self._workers and not self._interrupted:
-                busy += self._send(self._batching.take(waiting, self._workers - busy))
+            for done in filter(None, todo):
+                busy -= 1
+                self._batching.add_again(self._take(done))
+            while busy < self._workers and not self._interrupted:
+                tasks = self._batching.take(self._workers - busy)
+                if not tasks:
+                    break
+                busy += self._send(Batch(tasks, []))
 
     def _send(self, batch: Batch) -> bool:
         """Whether Prefect has got it."""
-        runner, began = self._runner, time.monotonic()
+        runner, began, tasks = self._runner, time.monotonic(), batch.tasks
+        if not self._elsewhere and not tasks[0].attempts.retries:
+            told_here[tasks[0].run_id, tasks[0].name] = partial(self._one_done, batch)
         try:
             parameters = {
-                "name": name_of(batch),
-                "documents": json.dumps([one.to_dict() for one in batch]),
+                "name": name_of(tasks),
+                "documents": json.dumps([one.to_dict() for one in tasks]),
                 "watch": self._elsewhere,
             }
-            future = self._in_flow(runner.submit, prefect_task_for(batch), parameters)
+            future = self._in_flow(runner.submit, prefect_task_for(tasks), parameters)
         except Exception as error:
-            self._resolve(batch, f"{type(error).__name__}: {error}")
+            self._resolve(tasks, f"{type(error).__name__}: {error}")
             return False
         future.add_done_callback(
             lambda done: self._events.put(Done(batch, done, runner, time.monotonic() - began))
         )
         return True
 
-    def _take(self, done: Done) -> Batch:
-        """What of it is to be done again, since a worker died over it."""
-        try:
-            done.future.wait()
-            answer = done.future.state.result(raise_on_failure=False)
-        except BaseException as error:
-            answer = error
-        if isinstance(answer, BrokenExecutor) and not self._interrupted:
-            return self._after_a_death(done)
-        if isinstance(answer, list):
-            results = [NodeResult.from_dict(document) for document in answer]
-            self._batching.note(results, done.seconds)
-            if any(result.status == "interrupted" for result in results):
-                core_runner.stop(done.batch[0].run_id)  # its worker was the first to see it
-            self._resolve(done.batch, results)
-        else:
-            self._resolve(done.batch, f"{type(answer).__name__}: {answer}")
-        return ()
+    def _one_done(self, batch: Batch, result: NodeResult) -> Task | None:
+        """The last task of a batch is done, in this process. Returns one to be done along."""
+        batch.results.append(result)
+        self._resolve(batch.tasks[-1:], [result])
+        return self._batching.grow(batch.tasks, sum(result.seconds for result in batch.results))
 
-    def _after_a_death(self, done: Done) -> Batch:
+    def _take(self, done: Done) -> list[Task]:
+        """What of it is to be done again, since a worker died over it."""
+        tasks, results = done.batch
+        told_here.pop((tasks[0].run_id, tasks[0].name), None)
+        if len(results) < len(tasks):
+            answer = _answer_of(done.future)
+            if isinstance(answer, BrokenExecutor) and not self._interrupted:
+                return self._after_a_death(done)
+            if not isinstance(answer, list):
+                self._resolve(tasks, f"{type(answer).__name__}: {answer}")
+                return []
+            results = [NodeResult.from_dict(document) for document in answer]
+            if any(result.status == "interrupted" for result in results):
+                core_runner.stop(tasks[0].run_id)  # its worker was the first to see it
+            self._resolve(tasks, results)
+        self._batching.note(results, done.seconds)
+        return []
+
+    def _after_a_death(self, done: Done) -> list[Task]:
         """A pool of processes is lost as a whole, when one of them dies: begin another one."""
         if done.runner is self._runner:
             self._runner = done.runner.duplicate()
@@ -173,7 +191,7 @@ class PrefectExecutor:
             ).start()
         self._in_flow(_tell_crashed, self._host, done)
         again = []
-        for one in done.batch:
+        for one in done.batch.tasks:
             self._lost[one.name] += 1
             if self._lost[one.name] > WORKERS_LOST:
                 self._resolve([one], f"{self._lost[one.name]} workers have died over it")
@@ -186,12 +204,12 @@ class PrefectExecutor:
         assert self._host is not None
         return self._host.context.copy().run(call, *arguments)
 
-    def _resolve(self, batch: Batch, outcome: Sequence[NodeResult] | str) -> None:
+    def _resolve(self, tasks: list[Task], outcome: Sequence[NodeResult] | str) -> None:
         """outcome: a result for each, or what has kept Prefect from doing any."""
         if isinstance(outcome, str):
             error = f"Prefect could not do it: {outcome}"
-            outcome = [NodeResult.of(one, "failed", error=error) for one in batch]
-        for one, result in zip(batch, outcome, strict=True):
+            outcome = [NodeResult.of(one, "failed", error=error) for one in tasks]
+        for one, result in zip(tasks, outcome, strict=True):
             future = self._futures.pop(one.name, None)
             if future is None:
                 continue
@@ -208,6 +226,8 @@ class PrefectExecutor:
         if self._closed:
             self._events.put(None)  # who closes it waits for what has been submitted
         stop_trying(self._host.flow_run_id)
+        waiting = self._batching.clear()
+        self._resolve(waiting, [NodeResult.of(one, "interrupted") for one in waiting])
         threading.Thread(target=self._give_up, daemon=True).start()
         if self._elsewhere:
             self._in_flow(_tell_workers, self._host)
@@ -222,6 +242,7 @@ class PrefectExecutor:
         if self._host is None or self._closed:
             return
         self._closed = True
+        self._batching.close()
         self._events.put(None)
         self._pump.join()
         leave = threading.Thread(
@@ -239,6 +260,15 @@ class PrefectExecutor:
             return "interrupted"
         failed = any(result.status != "success" for result in self._results)
         return "failed" if failed else "success"
+
+
+def _answer_of(future: PrefectFuture[Any]) -> Any:
+    """What its Prefect task has returned or failed with, or what has kept it from either."""
+    try:
+        future.wait()
+        return future.state.result(raise_on_failure=False)
+    except BaseException as error:
+        return error
 
 
 def _stop_when_cancelled(host: Host, run_id: str) -> None:
@@ -262,11 +292,11 @@ def _tell_crashed(host: Host | None, done: Done) -> None:
             client.read_task_run(task_run_id)
         except ObjectNotFound:
             client.create_task_run(
-                prefect_task_for(done.batch),
+                prefect_task_for(done.batch.tasks),
                 host.flow_run_id,
                 dynamic_key=str(task_run_id),
                 id=task_run_id,
-                name=name_of(done.batch),
+                name=name_of(done.batch.tasks),
             )
         client.set_task_run_state(task_run_id, state, force=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from functools import cache
 from typing import Any
@@ -40,6 +40,10 @@ MOST_TOLD = 3
 LOOK_EVERY = 2.0
 """Seconds between two looks of a worker at whether its flow run was cancelled."""
 
+told_here: dict[tuple[str, str], Callable[[NodeResult], Task | None]] = {}
+"""By run and first task: an executor in this process, that is told of each result at once, and may
+give a task to be done along."""
+
 _stopped: set[UUID] = set()
 """Flow runs of which nothing more is to be tried here."""
 
@@ -64,15 +68,21 @@ def _may_try_again(task: object, run: TaskRun, state: State[Any]) -> bool:
 def run_nodes(name: str, documents: str, watch: bool) -> list[Document] | State[Any]:
     """Do tasks, one after the other; a failed one fails this run, and keeps none from being done.
 
-    name: of the task run. documents: a list of what `Task.to_dict` gives, as JSON: a text is what
-    no task runner looks into, and all of them hand over as it is. watch: look out for a cancelled
-    flow run, since nobody else interrupts what this process computes. Returns, or fails with, what
-    `NodeResult.to_dict` gives for each.
+    name: of the task run, to begin with. documents: a list of what `Task.to_dict` gives, as JSON:
+    a text is what no task runner looks into, and all of them hand over as it is. watch: look out
+    for a cancelled flow run, since nobody else interrupts what this process computes. Returns, or
+    fails with, what `NodeResult.to_dict` gives for each.
     """
     tasks = [Task.from_dict(document) for document in json.loads(documents)]
     if watch:
         _watch_for_cancelling(tasks[0].run_id)
-    results = [_do(one) for one in tasks]
+    one_done = told_here.get((tasks[0].run_id, tasks[0].name))
+    results = []
+    for one in tasks:
+        results.append(_do(one))
+        if one_done and (more := one_done(results[-1])):
+            tasks.append(more)
+    _rename(name_of(tasks))
     answer = Answer(result.to_dict() for result in results)
     failed = [result for result in results if result.status != "success"]
     if failed:
@@ -94,6 +104,13 @@ def _do(one: Task) -> NodeResult:
         logger.error("%s", _told(result))
         logger.debug("%s", result.detail)
     return result
+
+
+def _rename(name: str) -> None:
+    """What the state that this task run ends in calls it, and so Prefect from then on."""
+    context = TaskRunContext.get()
+    if context is not None:
+        context.task_run.name = name
 
 
 def _is_stopped() -> bool:
