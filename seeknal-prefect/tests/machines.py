@@ -31,7 +31,7 @@ class Machine:
     def at_work(self) -> bool:
         """Whether a flow run's process is there."""
         children = psutil.Process(self._worker.pid).children(recursive=True)
-        return any("prefect.engine" in " ".join(child.cmdline()) for child in children)
+        return any("prefect.engine" in " ".join(_command(child)) for child in children)
 
     def kill(self) -> None:
         """It is gone from one moment to the next, with all that it was at."""
@@ -40,3 +40,10 @@ class Machine:
             process.kill()
         self._worker.wait()
         self._log.close()
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:  # it has just ended
+        return []

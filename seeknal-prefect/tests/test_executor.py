@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from contextvars import copy_context
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.states import Cancelling
 
 from seeknal.state.housekeeping import close_abandoned_runs
+from seeknal.workflow import runner
 from seeknal.workflow.open_project import OpenProject
 from seeknal_prefect import executor
 
@@ -170,6 +172,54 @@ def test_nodes_in_a_batch_have_results_of_their_own(tmp_path: Path, batch: str) 
     assert any(" and 3 more" in run.name for run in runs) or batch == "auto"
 
 
+def test_nodes_that_need_each_other_share_a_prefect_task(tmp_path: Path) -> None:
+    """On threads one that is at work goes on with what it has made possible."""
+    shop = Shop(tmp_path, "executor: {name: local, prefect: {workers: 1, batch: 20}}")
+    shop.sql("step0", "SELECT max(amount) AS amount FROM ref('source.orders')")
+    for n in range(1, 10):
+        shop.sql(f"step{n}", f"SELECT amount + {n} AS amount FROM ref('transform.step{n - 1}')")
+    summary = shop.run("prefect", select="+step9")
+    assert summary.count("success") == 11
+    assert shop.query("FROM step9") == [(190 + 45,)]
+    assert list(task_runs_of(flow_run_of(summary.run_id), 1)) == ["source.orders and 10 more"]
+
+
+LIMITED = """
+import time
+from pathlib import Path
+from seeknal.pipeline import transform
+
+def work(ctx, name):
+    began = time.monotonic()
+    time.sleep(0.4)
+    with Path(__file__).with_name("times.txt").open("a") as times:
+        times.write(f"{began} {time.monotonic()}\\n")
+    return ctx.duckdb.sql("SELECT 1 AS one")
+"""
+
+
+def test_a_concurrency_limit_on_a_tag_holds_for_the_nodes_that_have_it(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, "executor: {name: local, prefect: {workers: 4}}")
+    node = """
+@transform(inputs=["source.orders"], tags=["scarce"])
+def limited{n}(ctx):
+    return work(ctx, "{n}")
+"""
+    nodes = "".join(node.replace("{n}", str(n)) for n in range(4))
+    shop.write("seeknal/limited.py", LIMITED + nodes)
+    with get_client(sync_client=True) as client:
+        client.create_concurrency_limit("scarce", 1)
+        try:
+            summary = shop.run("prefect")
+        finally:
+            client.delete_concurrency_limit_by_tag("scarce")
+    assert summary.status == "success"
+    times = [line.split() for line in (tmp_path / "seeknal/times.txt").read_text().splitlines()]
+    spans = sorted((float(began), float(ended)) for began, ended in times)
+    assert len(spans) == 4
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
 def test_a_worker_that_dies_costs_its_task_and_nothing_else(tmp_path: Path) -> None:
     shop = Shop(tmp_path, "executor: {name: local, prefect: {task_runner: processes, workers: 1}}")
     shop.write(
@@ -258,6 +308,26 @@ def test_cancelling_the_flow_run_stops_the_query(
     summary = shop.run("prefect")
     assert set(summary.results) == {"transform.slow"}
     assert shop.query("FROM slow") == [(1900,)]
+
+
+def test_what_waits_for_a_worker_is_given_up_at_once(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, "executor: {name: local, prefect: {workers: 1, batch: 9}}")
+    for n in range(4):
+        shop.sql(f"slow{n}", SLOW, "tags: [slow]\n")
+    ended: list[Any] = []
+    in_settings = copy_context()  # which server it is
+    running = threading.Thread(
+        target=lambda: ended.append(in_settings.run(shop.run, "prefect", select="tag:slow")),
+        daemon=True,
+    )
+    running.start()
+    flow_run = _wait_until_it_runs("transform.slow0")
+    stopped = time.monotonic()
+    runner.stop(flow_run.parameters["run_id"])
+    running.join(30)
+    assert time.monotonic() - stopped < executor.PATIENCE
+    (summary,) = ended
+    assert {summary.nodes[f"transform.slow{n}"] for n in range(4)} == {"interrupted"}
 
 
 def _wait_until_it_runs(name: str) -> FlowRun:

@@ -6,18 +6,23 @@ import json
 import os
 import subprocess
 import sys
-from collections import deque
+import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import pytest
 
+from seeknal.dag.manifest import Attempts
 from seeknal.errors import MissingPluginError, RequestError
 from seeknal.state.intervals import Interval
 from seeknal.workflow.intervals import range_of
 from seeknal.workflow.open_project import OpenProject
 from seeknal.workflow.task import NodeResult, RunSummary, Task
+from seeknal_prefect import tasks
+from seeknal_prefect.batching import AT_LEAST, MOST, Batching
 
 from .shops import Shop
 
@@ -146,27 +151,86 @@ def test_settings_that_can_not_be(tmp_path: Path, options: Any, message: str) ->
         pass
 
 
+def make_tasks(count: int, retries: int = 0, tags: tuple[str, ...] = ()) -> list[Task]:
+    attempts = Attempts(retries=retries)
+    return [Task("p", "e", "r", f"n{i}", "s", attempts=attempts, tags=tags) for i in range(count)]
+
+
+def waiting(batching: Batching, tasks: list[Task]) -> Batching:
+    batching.clear()
+    for task in tasks:
+        batching.add(task)
+    return batching
+
+
 def test_batches_are_fair_shares_and_what_is_retried_goes_alone() -> None:
-    from seeknal.dag.manifest import Attempts
-    from seeknal_prefect.batching import MOST, Batching
-
-    def tasks(count: int, retries: int = 0) -> deque[Task]:
-        attempts = Attempts(retries=retries)
-        return deque(Task("p", "e", "r", f"n{i}", "s", attempts=attempts) for i in range(count))
-
-    fixed = Batching(8, 2)
+    fixed = Batching(8, 2, grows=False)
     assert fixed.slots == 16
-    assert len(fixed.take(tasks(20), free=2)) == 8
-    assert len(fixed.take(tasks(6), free=2)) == 3
-    assert len(fixed.take(tasks(6, retries=1), free=2)) == 1
-    auto = Batching("auto", 2)
-    assert len(auto.take(tasks(200), free=1)) == 1  # nothing is known yet
+    assert fixed.take(2) == []
+    assert len(waiting(fixed, make_tasks(20)).take(2)) == 8
+    assert len(waiting(fixed, make_tasks(6)).take(2)) == 3
+    assert len(waiting(fixed, make_tasks(6, retries=1)).take(2)) == 1
+    fixed.add_again(make_tasks(2))
+    assert [task.name for task in fixed.take(1)] == ["n0", "n1"]
+
+    auto = Batching("auto", 2, grows=False)
+    assert len(waiting(auto, make_tasks(200)).take(1)) == 1  # nothing is known yet
     auto.note([NodeResult("n", "success", seconds=0.01)], 2.01)
-    assert len(auto.take(tasks(200), free=1)) == MOST  # Prefect has taken two seconds for it
+    assert len(waiting(auto, make_tasks(200)).take(1)) == MOST  # Prefect has taken two seconds
     auto.note([NodeResult("n", "success", seconds=0.01)], 0.02)
-    assert len(auto.take(tasks(200), free=1)) == 10
+    assert len(waiting(auto, make_tasks(200)).take(1)) == int(AT_LEAST / 0.01)
     auto.note([NodeResult("n", "success", seconds=1000)], 1000.01)
-    assert len(auto.take(tasks(200), free=1)) == 1
+    assert len(waiting(auto, make_tasks(200)).take(1)) == 1
+
+
+def test_batches_of_this_process_grow_while_they_are_at_work() -> None:
+    fixed = waiting(Batching(3, 2, grows=True), make_tasks(5))
+    batch = fixed.take(2)
+    assert [task.name for task in batch] == ["n0"]
+    assert [fixed.grow(batch, 9.0) is not None for _ in range(3)] == [True, True, False]
+    assert [task.name for task in batch] == ["n0", "n1", "n2"]
+    assert [task.name for task in fixed.take(1)] == ["n3"]
+
+    alone = waiting(Batching(3, 2, grows=True), make_tasks(5, retries=1))
+    assert alone.grow(alone.take(2), 0.0) is None
+    assert Batching(1, 2, grows=True).grow(make_tasks(1), 0.0) is None
+
+    auto = waiting(Batching("auto", 2, grows=True), make_tasks(2 * MOST))
+    batch = auto.take(2)
+    assert auto.grow(batch, AT_LEAST) is None
+    while auto.grow(batch, 0.0):
+        pass
+    assert len(batch) == MOST
+
+
+def test_a_batch_takes_along_what_has_no_other_tags() -> None:
+    """A limit on a tag holds for the Prefect task that it was begun with."""
+    tagged = waiting(Batching(9, 2, grows=True), make_tasks(2, tags=("money",)))
+    assert tagged.grow(make_tasks(1), 0.0) is None
+    assert tagged.grow(make_tasks(1, tags=("day", "money")), 0.0) is not None
+
+
+def test_a_batch_waits_for_more_for_no_longer_than_prefect_takes() -> None:
+    auto = Batching("auto", 2, grows=True)
+    auto.note([NodeResult("n", "success", seconds=0.01)], 0.21)
+    started = time.monotonic()
+    assert auto.grow(make_tasks(1), 0.0) is None
+    assert 0.19 < time.monotonic() - started < 2
+    (task,) = make_tasks(1)
+    threading.Timer(0.05, lambda: auto.add(task)).start()
+    assert auto.grow(make_tasks(1), 0.0) is task
+
+    auto.close()
+    started = time.monotonic()
+    assert auto.grow(make_tasks(1), 0.0) is None
+    assert time.monotonic() - started < 0.15
+
+
+def test_what_prefect_sends_to_processes_holds_nothing_of_this_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(tasks.told_here, "run", threading.Lock().acquire)
+    cloudpickle.dumps(tasks.prefect_task_for(make_tasks(1)))
 
 
 def test_results_of_nodes_are_summed_up_and_can_be_sent() -> None:

@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, InvalidStateError
 from contextlib import suppress
-from functools import partial
 from queue import SimpleQueue
 from typing import Any, Literal, NamedTuple
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelling, Crashed
 from prefect.task_runners import TaskRunner
@@ -90,7 +89,10 @@ class PrefectExecutor:
         self._batching = Batching(batch, self._workers, grows=not self._elsewhere)
         self.slots = self._batching.slots
         self._host: Host | None = None
+        self._run_id = ""
         self._futures: dict[str, Future[NodeResult]] = {}
+        self._at_work: dict[str, Batch] = {}
+        """By first task, what Prefect tries once."""
         self._results: list[NodeResult] = []
         self._lost: Counter[str] = Counter()
         """By task, how many workers have died over it."""
@@ -111,12 +113,14 @@ class PrefectExecutor:
 
     def _begin(self, first: Task) -> None:
         """The first task is submitted by the thread that runs the run, and so in its flow."""
-        self._host = host_of(first)
+        self._host, self._run_id = host_of(first), first.run_id
+        if not self._elsewhere:
+            told_here[self._run_id] = self._one_done
         self._in_flow(self._runner.__enter__)
         self._pump.start()
         threading.Thread(
             target=self._in_flow,
-            args=(_stop_when_cancelled, self._host, first.run_id),
+            args=(_stop_when_cancelled, self._host, self._run_id),
             daemon=True,
         ).start()
 
@@ -140,8 +144,8 @@ class PrefectExecutor:
     def _send(self, batch: Batch) -> bool:
         """Whether Prefect has got it."""
         runner, began, tasks = self._runner, time.monotonic(), batch.tasks
-        if not self._elsewhere and not tasks[0].attempts.retries:
-            told_here[tasks[0].run_id, tasks[0].name] = partial(self._one_done, batch)
+        if not tasks[0].attempts.retries:
+            self._at_work[tasks[0].name] = batch
         try:
             parameters = {
                 "name": name_of(tasks),
@@ -157,8 +161,14 @@ class PrefectExecutor:
         )
         return True
 
-    def _one_done(self, batch: Batch, result: NodeResult) -> Task | None:
-        """The last task of a batch is done, in this process. Returns one to be done along."""
+    def _one_done(self, first: str, result: NodeResult) -> Task | None:
+        """The last task of a batch is done, in this process. Returns one to be done along.
+
+        What may be tried again is done when Prefect says so.
+        """
+        batch = self._at_work.get(first)
+        if batch is None:
+            return None
         batch.results.append(result)
         self._resolve(batch.tasks[-1:], [result])
         return self._batching.grow(batch.tasks, sum(result.seconds for result in batch.results))
@@ -166,7 +176,7 @@ class PrefectExecutor:
     def _take(self, done: Done) -> list[Task]:
         """What of it is to be done again, since a worker died over it."""
         tasks, results = done.batch
-        told_here.pop((tasks[0].run_id, tasks[0].name), None)
+        self._at_work.pop(tasks[0].name, None)
         if len(results) < len(tasks):
             answer = _answer_of(done.future)
             if isinstance(answer, BrokenExecutor) and not self._interrupted:
@@ -176,7 +186,7 @@ class PrefectExecutor:
                 return []
             results = [NodeResult.from_dict(document) for document in answer]
             if any(result.status == "interrupted" for result in results):
-                core_runner.stop(tasks[0].run_id)  # its worker was the first to see it
+                core_runner.stop(self._run_id)  # its worker was the first to see it
             self._resolve(tasks, results)
         self._batching.note(results, done.seconds)
         return []
@@ -250,6 +260,7 @@ class PrefectExecutor:
         )
         leave.start()
         leave.join(PATIENCE if self._interrupted else None)
+        told_here.pop(self._run_id, None)
         if isinstance(self._host, OwnFlow):
             with suppress(Exception):  # an artifact is no part of the work
                 self._in_flow(artifacts.run_table, self._results)
@@ -291,13 +302,14 @@ def _tell_crashed(host: Host | None, done: Done) -> None:
         try:
             client.read_task_run(task_run_id)
         except ObjectNotFound:
-            client.create_task_run(
-                prefect_task_for(done.batch.tasks),
-                host.flow_run_id,
-                dynamic_key=str(task_run_id),
-                id=task_run_id,
-                name=name_of(done.batch.tasks),
-            )
+            with suppress(PrefectHTTPStatusError):  # a conflict: it has become known meanwhile
+                client.create_task_run(
+                    prefect_task_for(done.batch.tasks),
+                    host.flow_run_id,
+                    dynamic_key=str(task_run_id),
+                    id=task_run_id,
+                    name=name_of(done.batch.tasks),
+                )
         client.set_task_run_state(task_run_id, state, force=True)
 
 

@@ -40,9 +40,9 @@ MOST_TOLD = 3
 LOOK_EVERY = 2.0
 """Seconds between two looks of a worker at whether its flow run was cancelled."""
 
-told_here: dict[tuple[str, str], Callable[[NodeResult], Task | None]] = {}
-"""By run and first task: an executor in this process, that is told of each result at once, and may
-give a task to be done along."""
+told_here: dict[str, Callable[[str, NodeResult], Task | None]] = {}
+"""By run, an executor in this process: it is told the first task of a batch and each result at
+once, and may give a task to be done along."""
 
 _stopped: set[UUID] = set()
 """Flow runs of which nothing more is to be tried here."""
@@ -76,13 +76,7 @@ def run_nodes(name: str, documents: str, watch: bool) -> list[Document] | State[
     tasks = [Task.from_dict(document) for document in json.loads(documents)]
     if watch:
         _watch_for_cancelling(tasks[0].run_id)
-    one_done = told_here.get((tasks[0].run_id, tasks[0].name))
-    results = []
-    for one in tasks:
-        results.append(_do(one))
-        if one_done and (more := one_done(results[-1])):
-            tasks.append(more)
-    _rename(name_of(tasks))
+    results = _do_all(tasks)
     answer = Answer(result.to_dict() for result in results)
     failed = [result for result in results if result.status != "success"]
     if failed:
@@ -91,6 +85,20 @@ def run_nodes(name: str, documents: str, watch: bool) -> list[Document] | State[
             told.append(f"and {len(failed) - MOST_TOLD} more")
         return Failed(message="\n".join(told), data=answer)
     return answer
+
+
+def _do_all(tasks: list[Task]) -> list[NodeResult]:
+    """Do these, and what an executor in this process gives besides."""
+    first = tasks[0]
+    results = []
+    for one in tasks:
+        results.append(_do(one))
+        one_done = told_here.get(first.run_id)
+        more = one_done(first.name, results[-1]) if one_done else None
+        if more:
+            tasks.append(more)
+    _rename(name_of(tasks))
+    return results
 
 
 def _do(one: Task) -> NodeResult:
