@@ -63,7 +63,7 @@ class Done(NamedTuple):
 
 
 Event = Done | None
-"""A batch that has been done, or None: there are tasks, or there will be none any more."""
+"""A batch that Prefect is done with, or None: look what there is to do."""
 
 
 class PrefectExecutor:
@@ -92,7 +92,7 @@ class PrefectExecutor:
         self._run_id = ""
         self._futures: dict[str, Future[NodeResult]] = {}
         self._at_work: dict[str, Batch] = {}
-        """By first task, what Prefect tries once."""
+        """By first task."""
         self._results: list[NodeResult] = []
         self._lost: Counter[str] = Counter()
         """By task, how many workers have died over it."""
@@ -127,25 +127,25 @@ class PrefectExecutor:
     # --- The pump: one thread submits, and takes what is done -----------------------------------
 
     def _work(self) -> None:
-        busy = 0
-        while not self._closed or (not self._interrupted and (busy or self._batching.waits)):
+        while not self._is_over():
             todo = [self._events.get()]
             while not self._events.empty():
                 todo.append(self._events.get())
             for done in filter(None, todo):
-                busy -= 1
                 self._batching.add_again(self._take(done))
-            while busy < self._workers and not self._interrupted:
-                tasks = self._batching.take(self._workers - busy)
+            while len(self._at_work) < self._workers and not self._interrupted:
+                tasks = self._batching.take(self._workers - len(self._at_work))
                 if not tasks:
                     break
-                busy += self._send(Batch(tasks, []))
+                self._send(Batch(tasks, []))
 
-    def _send(self, batch: Batch) -> bool:
-        """Whether Prefect has got it."""
+    def _is_over(self) -> bool:
+        idle = not self._at_work and not self._batching.waits
+        return self._closed and (self._interrupted or idle)
+
+    def _send(self, batch: Batch) -> None:
         runner, began, tasks = self._runner, time.monotonic(), batch.tasks
-        if not tasks[0].attempts.retries:
-            self._at_work[tasks[0].name] = batch
+        self._at_work[tasks[0].name] = batch
         try:
             parameters = {
                 "name": name_of(tasks),
@@ -154,24 +154,28 @@ class PrefectExecutor:
             }
             future = self._in_flow(runner.submit, prefect_task_for(tasks), parameters)
         except Exception as error:
+            del self._at_work[tasks[0].name]
             self._resolve(tasks, f"{type(error).__name__}: {error}")
-            return False
+            return
         future.add_done_callback(
             lambda done: self._events.put(Done(batch, done, runner, time.monotonic() - began))
         )
-        return True
 
     def _one_done(self, first: str, result: NodeResult) -> Task | None:
         """The last task of a batch is done, in this process. Returns one to be done along.
 
-        What may be tried again is done when Prefect says so.
+        What Prefect may try again is not done before Prefect says so.
         """
         batch = self._at_work.get(first)
-        if batch is None:
+        if batch is None or batch.tasks[0].attempts.retries:
             return None
         batch.results.append(result)
         self._resolve(batch.tasks[-1:], [result])
-        return self._batching.grow(batch.tasks, sum(result.seconds for result in batch.results))
+        more = self._batching.grow(batch.tasks, sum(one.seconds for one in batch.results))
+        if more is None:  # another may be sent, while Prefect takes note of this one
+            del self._at_work[first]
+            self._events.put(None)
+        return more
 
     def _take(self, done: Done) -> list[Task]:
         """What of it is to be done again, since a worker died over it."""
