@@ -61,6 +61,16 @@ def second():
 def fail():
     raise ValueError("oh no")
 """
+IDLE = """\
+from seeknal.hookspecs import Offer, hookimpl
+
+class Idle:
+    pass
+
+@hookimpl
+def seeknal_scheduler():
+    return Offer(create=Idle, summary="Has nothing of a scheduler")
+"""
 LISTENER = """\
 from seeknal.hookspecs import hookimpl
 
@@ -102,6 +112,7 @@ DISTRIBUTIONS = {
     "acme-two": ("state_backend", {"twin": "acme_two"}, STATE),
     "acme-good": ("state_backend", {"good": "acme_good"}, STATE),
     "acme-moody": ("scheduler", {"moody": "acme_moody"}, SCHEDULER),
+    "acme-idle": ("scheduler", {"idle": "acme_idle"}, IDLE),
     "acme-commands": (
         "commands",
         {"hello": "acme_commands:one", "many": "acme_commands:many", "run": "acme_commands:one"},
@@ -278,16 +289,25 @@ def test_a_command_that_raises_says_whose_fault_it_is(seeknal: Seeknal) -> None:
     assert "Seeknal" not in error
 
 
-def test_a_plugin_that_raises_when_it_is_used_is_named(seeknal: Seeknal, shop: Path) -> None:
+@pytest.mark.parametrize(
+    ("scheduler", "fault"),
+    [
+        ("moody", "acme-moody 1.2: ValueError: not today"),
+        ("idle", "acme-idle 1.2: AttributeError: 'Idle' object has no attribute"),
+    ],
+)
+def test_a_plugin_that_raises_or_lacks_something_when_it_is_used_is_named(
+    seeknal: Seeknal, shop: Path, scheduler: str, fault: str
+) -> None:
     settings = shop / "seeknal_project.yml"
-    settings.write_text(f"{settings.read_text()}scheduler: moody\n")
+    settings.write_text(f"{settings.read_text()}scheduler: {scheduler}\n")
     node = shop / "seeknal" / "daily.sql"
     node.write_text(
         "/*\n---\nschedule: '@daily'\nstart: 2024-01-01\nincremental: {time_column: d}\n"
         "---\n*/\nSELECT {{ start }} AS d FROM ref('source.orders') WHERE d < {{ end }}\n"
     )
     error = seeknal("run", "-p", "shop", code=1).stderr
-    assert "this is a fault in acme-moody 1.2: ValueError: not today" in error
+    assert f"this is a fault in {fault}" in error
 
 
 def test_a_broken_command_says_whose_it_is(seeknal: Seeknal) -> None:
@@ -319,7 +339,10 @@ def test_listeners_that_raise_or_are_broken_are_named_and_stop_nothing(
 ) -> None:
     done = seeknal("run", cwd=shop)
     assert "3 computed." in done.stdout
-    assert "The listener 'loud' failed in seeknal_node_finished: ValueError: oh no" in done.stderr
+    assert (
+        "The listener 'loud' of acme-listener 1.2 failed in seeknal_node_finished:" in done.stderr
+    )
+    assert re.search(r"oh no \(\S*acme_listener\S*\.py:\d+\)", done.stderr)
     assert "The listener 'deaf' of acme-typo-listener 1.2" in done.stderr
     assert "The listener 'keen' of acme-new-listener 1.2 is for another version" in done.stderr
     # Two are called "run-log": neither silences the other.

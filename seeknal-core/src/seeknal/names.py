@@ -28,7 +28,9 @@ def check_name(name: str, what: str) -> str:
 
 
 PLUGIN_NAME = re.compile(r"(?=.{1,20}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
-PLUGIN_NAME_RULE = "up to 20 small letters, digits and single '-' between them, as in 'redis-ha'"
+PLUGIN_NAME_RULE = (
+    "up to 20 small letters, digits and single '-' between them, a letter first, as in 'redis-ha'"
+)
 
 
 def check_plugin_name(name: str) -> str:

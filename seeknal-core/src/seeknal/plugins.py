@@ -219,27 +219,28 @@ class Plugins:
 
     def emit(self, hook: Callable[..., None], **event: object) -> None:
         """Call an event hook of every listener; one that raises is logged and stops nothing."""
-        for name, call in self._callers.get(hook.__name__, []):
+        for title, call in self._callers.get(hook.__name__, []):
             try:
                 call(**event)
             except (Exception, SystemExit) as error:
-                _warn(f"The listener '{name}' failed in {hook.__name__}: {_told(error)}")
+                told = f"{_told(error)} ({_place(error)})"
+                _warn(f"The listener {title} failed in {hook.__name__}: {told}")
 
     @cached_property
     def _callers(self) -> dict[str, list[tuple[str, Callable[..., object]]]]:
-        """For each event hook, the listeners that have it, by their names."""
+        """For each event hook, the listeners that have it, by what people call them."""
         callers: dict[str, list[tuple[str, Callable[..., object]]]] = defaultdict(list)
-        for name, manager in sorted(self._listening(), key=lambda pair: pair[0]):
+        for title, manager in sorted(self._listening(), key=lambda pair: pair[0]):
             for hook, caller in vars(manager.hook).items():
                 if not hook.startswith("_") and caller.get_hookimpls():
-                    callers[hook].append((name, caller))
+                    callers[hook].append((title, caller))
         return callers
 
     def _listening(self) -> Iterator[tuple[str, pluggy.PluginManager]]:
         known: list[object] = []
         for name, listener in self._listeners.items():
             known.append(listener)
-            yield name, _manager_of(listener, "listener", name, THIS_PROCESS)
+            yield f"'{name}'", _manager_of(listener, "listener", name, THIS_PROCESS)
         for found in self.announced(HOOKS_GROUP):
             if self._disabled_by(found):
                 continue
@@ -251,7 +252,7 @@ class Plugins:
                 continue
             if not any(plugin is other for other in known):
                 known.append(plugin)
-                yield found.name, manager
+                yield f"'{found.name}' of {found.origin}", manager
 
     # --- Commands ---------------------------------------------------------------------------
 
@@ -394,6 +395,14 @@ def _broken(
 
 def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
+
+
+def _place(error: BaseException) -> str:
+    """File and line in which it was raised."""
+    import traceback
+
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    return f"{frame.f_code.co_filename}:{line}"
 
 
 def _warn(message: str) -> None:

@@ -105,8 +105,12 @@ class SeeknalGroup(QuickGroup):
             raise typer.Exit(1) from None
 
     def _whose(self, error: Exception) -> str:
-        """In whose code it happened, or in what that has called: ours, or that of a plugin."""
+        """In whose code it happened, or in what that has called: ours, or that of a plugin. Of an
+        object that lacks something, whose that is."""
         owners = self._plugins.owners()
+        lacking = type(getattr(error, "obj", None)).__module__.partition(".")[0]
+        if lacking in owners:
+            return owners[lacking]
         packages = [
             str(frame.f_globals.get("__name__", "")).partition(".")[0]
             for frame, _ in walk_tb(error.__traceback__)

@@ -7,6 +7,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,9 @@ LEASE_MS = 30_000
 """How long a lock outlives a holder that died."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.25
+
+FORK_WAITS = 1.0
+"""Seconds that a fork waits at most for a renewal that is under way."""
 
 
 class Lock:
@@ -41,11 +45,12 @@ class Lock:
         self._renew = renew
         self._release = release
         self._asleep = threading.Event()
+        self._renewing = threading.Lock()
         self._released = False
-        renewing = threading.Thread(
+        _kept.add(self)
+        threading.Thread(
             target=self._keep, args=(lease_ms / 3000,), name=f"lease of {name}", daemon=True
-        )
-        renewing.start()
+        ).start()
 
     def __repr__(self) -> str:
         return f"<Lock {self.token} on {self.name!r}>"
@@ -72,12 +77,38 @@ class Lock:
             self._release()
 
     def _keep(self, every: float) -> None:
-        while not self._asleep.wait(every):
-            try:
-                if not self._renew():
-                    return
-            except SeeknalError:
-                continue  # the storage is away: the lease may outlive that
+        try:
+            while not self._asleep.wait(every):
+                with suppress(SeeknalError), self._renewing:  # the lease may outlive a failure
+                    if not self._renew():
+                        return
+        finally:
+            _kept.discard(self)
+
+
+_kept: set[Lock] = set()
+"""Those whose leases are renewed."""
+
+_forking = threading.local()
+
+
+def _pause_renewals() -> None:
+    """A child has no thread that would let go of what a renewal holds, such as a lock of SQLite's:
+    it would wait for it forever."""
+    _forking.paused = [
+        lock._renewing for lock in list(_kept) if lock._renewing.acquire(timeout=FORK_WAITS)
+    ]
+
+
+def _go_on_renewing() -> None:
+    for renewing in _forking.paused:
+        renewing.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_pause_renewals, after_in_parent=_go_on_renewing, after_in_child=_go_on_renewing
+    )
 
 
 def acquire(attempt: Callable[[], Lock | None], timeout_ms: float) -> Lock | None:
