@@ -29,9 +29,10 @@ it a callback to make it a group.
 
 `seeknal plugins new KIND NAME` writes a package of any of these, with tests, to begin from.
 
-**Versions.** What plugins may rely on is this page, the contracts that it names, and
-`seeknal.testing`. Its version, `API_VERSION`, is the first two numbers of that of seeknal-core. A
-plugin says for which it was written by what its distribution requires, and nowhere else:
+**Versions.** What plugins may rely on is this page, the contracts that it names, `seeknal.testing`,
+and the six methods of `seeknal.state.documents.DocumentBackend`. Its version, `API_VERSION`, is the
+first two numbers of that of seeknal-core. A plugin says for which it was written by what its
+distribution requires, and nowhere else:
 
     # pyproject.toml: written for 0.1
     dependencies = ["seeknal-core>=0.1,<0.3"]
