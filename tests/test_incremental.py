@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.projects import ProjectFolder
 
-from seeknal.errors import ProjectError, RequestError
+from seeknal.errors import MissingPluginError, ProjectError, RequestError
 from seeknal.hookspecs import SCHEDULER, Offer, hookimpl
 from seeknal.plugins import Plugins
 from seeknal.state.intervals import Interval
@@ -677,6 +677,15 @@ def test_what_is_wrong_with_time_is_said_before_anything_is_run(
     for problem in error.value.problems:
         assert problem.path == "seeknal/daily.sql"
         assert 0 < (problem.line or 0) < 10
+
+
+def test_a_scheduler_of_the_project_that_there_is_not_is_no_fault_of_the_nodes(
+    project: Project,
+) -> None:
+    settings = project.root / "seeknal_project.yml"
+    settings.write_text(f"{settings.read_text()}scheduler: nocal\n")
+    with pytest.raises(MissingPluginError, match="No scheduler is called 'nocal'"):
+        project.run()
 
 
 def test_without_a_start_one_must_be_given(project: Project) -> None:

@@ -109,6 +109,8 @@ class OpenProject:
         timing = node.incremental
         if timing is None:
             return []
+        if timing.scheduler == self.settings.scheduler.name:
+            self.scheduler(timing.scheduler)  # what is wrong with the project's is not the node's
         try:
             scheduler = self.scheduler(timing.scheduler)
             now = datetime.now(UTC)
