@@ -21,6 +21,7 @@ from prefect.states import Cancelling
 from seeknal.state.housekeeping import close_abandoned_runs
 from seeknal.workflow import runner
 from seeknal.workflow.open_project import OpenProject
+from seeknal.workflow.task import RunSummary
 from seeknal_prefect import executor
 
 from .shops import Project, Shop
@@ -189,7 +190,7 @@ import time
 from pathlib import Path
 from seeknal.pipeline import transform
 
-def work(ctx, name):
+def work(ctx):
     began = time.monotonic()
     time.sleep(0.4)
     with Path(__file__).with_name("times.txt").open("a") as times:
@@ -203,7 +204,7 @@ def test_a_concurrency_limit_on_a_tag_holds_for_the_nodes_that_have_it(tmp_path:
     node = """
 @transform(inputs=["source.orders"], tags=["scarce"])
 def limited{n}(ctx):
-    return work(ctx, "{n}")
+    return work(ctx)
 """
     nodes = "".join(node.replace("{n}", str(n)) for n in range(4))
     shop.write("seeknal/limited.py", LIMITED + nodes)
@@ -280,12 +281,7 @@ def test_cancelling_the_flow_run_stops_the_query(
     shop.sql(
         "slow", SLOW.replace("FROM range(100000)", "FROM ref('transform.total'), range(100000)")
     )
-    ended: list[Any] = []
-    in_settings = copy_context()  # which server it is
-    running = threading.Thread(
-        target=lambda: ended.append(in_settings.run(shop.run, "prefect")), daemon=True
-    )
-    running.start()
+    running, ended = run_beside(shop)
     flow_run = _wait_until_it_runs("transform.slow")
     time.sleep(0.5)
     with get_client(sync_client=True) as client:
@@ -314,13 +310,7 @@ def test_what_waits_for_a_worker_is_given_up_at_once(tmp_path: Path) -> None:
     shop = Shop(tmp_path, "executor: {name: local, prefect: {workers: 1, batch: 9}}")
     for n in range(4):
         shop.sql(f"slow{n}", SLOW, "tags: [slow]\n")
-    ended: list[Any] = []
-    in_settings = copy_context()  # which server it is
-    running = threading.Thread(
-        target=lambda: ended.append(in_settings.run(shop.run, "prefect", select="tag:slow")),
-        daemon=True,
-    )
-    running.start()
+    running, ended = run_beside(shop, select="tag:slow")
     flow_run = _wait_until_it_runs("transform.slow0")
     stopped = time.monotonic()
     runner.stop(flow_run.parameters["run_id"])
@@ -328,6 +318,17 @@ def test_what_waits_for_a_worker_is_given_up_at_once(tmp_path: Path) -> None:
     assert time.monotonic() - stopped < executor.PATIENCE
     (summary,) = ended
     assert {summary.nodes[f"transform.slow{n}"] for n in range(4)} == {"interrupted"}
+
+
+def run_beside(shop: Shop, **request: Any) -> tuple[threading.Thread, list[RunSummary]]:
+    """A run on Prefect in a thread, and where its summary will be."""
+    ended: list[RunSummary] = []
+    in_settings = copy_context()  # which server it is
+    running = threading.Thread(
+        target=lambda: ended.append(in_settings.run(shop.run, "prefect", **request)), daemon=True
+    )
+    running.start()
+    return running, ended
 
 
 def _wait_until_it_runs(name: str) -> FlowRun:

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property, partial
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -399,9 +400,7 @@ def _told(error: BaseException) -> str:
 
 def _place(error: BaseException) -> str:
     """File and line in which it was raised."""
-    import traceback
-
-    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    *_, (frame, line) = walk_tb(error.__traceback__)
     return f"{frame.f_code.co_filename}:{line}"
 
 
